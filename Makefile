@@ -1,0 +1,70 @@
+# One environment, filled in two steps: the runtime lock is enough for `make demo`, the development lock adds the rest.
+# A stamp file in the environment remembers each step; a changed lock runs its step again.
+
+PYTHON ?= python3
+VENV ?= .venv
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+CODE := prefcenter jobs tests $(wildcard benchmarks)
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --group install $(LOCK_ARGS)
+
+# No target may touch the store or the keyring of whoever runs it.
+unexport PREFCENTER_HOME PREFCENTER_STORE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-runtime demo test lint mutants bench soak lock clean
+
+help:  ## Show this list.
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(DEVELOPMENT)  ## Make .venv ready for development (PYTHON=python3.12 chooses the interpreter).
+
+setup-runtime: $(RUNTIME)  ## Make .venv ready to run prefcenter, without the development tools.
+
+demo: $(RUNTIME)  ## Scrub two made-up lists in a temporary home and explain the result.
+	@$(BIN)/prefcenter demo
+
+test: $(DEVELOPMENT)  ## Run the tests; the domain must be covered to its last branch.
+	$(BIN)/python -m pytest -n $(WORKERS) --cov=prefcenter/domain --cov-branch --cov-report=term-missing:skip-covered \
+		--cov-fail-under=100 $(PYTEST_ARGS)
+
+lint: $(DEVELOPMENT)  ## Check style, format, types and the direction of imports.
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+mutants: $(DEVELOPMENT)  ## Break the rules on purpose, one at a time; the suite must notice each time.
+	$(BIN)/python tests/mutants/run.py
+
+bench: $(DEVELOPMENT)  ## Run the benchmarks.
+	@set -e; for script in $(wildcard benchmarks/*.py); do echo "$$script"; $(BIN)/python "$$script"; done
+
+soak: $(DEVELOPMENT)  ## Run the long versions of the durability and property tests.
+	PREFCENTER_SOAK=1 PREFCENTER_KILLS=$${PREFCENTER_KILLS:-1000} \
+		$(BIN)/python -m pytest -n $(WORKERS) -m soak --timeout=7200 $(PYTEST_ARGS)
+
+lock: $(DEVELOPMENT)  ## Renew the locks from pyproject.toml (LOCK_ARGS=--upgrade takes newer versions).
+	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
+	$(COMPILE) --extra dev --constraints requirements/runtime.txt --output-file requirements/development.txt pyproject.toml
+
+clean:  ## Remove caches and built files; .venv stays.
+	rm -rf build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUNTIME): requirements/runtime.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 is needed: PYTHON=python3.11 make")'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes --requirement requirements/runtime.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEVELOPMENT): requirements/development.txt $(RUNTIME)
+	$(PIP) install --quiet --require-hashes --requirement requirements/development.txt
+	@touch $@
