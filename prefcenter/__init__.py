@@ -1,0 +1,1 @@
+"""prefcenter: may we send this, to this address, on this channel, now, and why."""

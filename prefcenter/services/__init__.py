@@ -1,0 +1,1 @@
+"""Use cases, one file each, and the ports they need; no HTTP and no SQL here."""
