@@ -1,0 +1,49 @@
+"""`prefcenter audit verify`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from jobs.scrub.manifest import manifest_heads
+from prefcenter import bootstrap
+from prefcenter.cli.program import EXIT_DONE, EXIT_NO
+from prefcenter.settings import Settings
+
+
+@click.group()
+def audit() -> None:
+    """Show that nothing was altered, removed, reordered or rolled back."""
+
+
+@audit.command()
+@click.option("--controller", "controllers", multiple=True, metavar="ID", help="Only this controller; may be repeated.")
+@click.option(
+    "--against",
+    "manifests",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="MANIFEST",
+    help="Also against the ledger heads that a scrub's manifest.json signed; may be repeated.",
+)
+@click.pass_obj
+def verify(settings: Settings, controllers: tuple[str, ...], manifests: tuple[Path, ...]) -> int:
+    """Verify chains, records and tables against each other and the checkpoint. Exit 1: something is wrong.
+
+    \b
+    Example:
+      prefcenter audit verify
+    """
+    reports = asyncio.run(
+        bootstrap.audit(
+            settings, controllers, lambda sealer_of: [manifest_heads(path, sealer_of) for path in manifests]
+        )
+    )
+    for controller, report in reports.items():
+        verdict = f"{len(report.findings)} finding(s)" if report.findings else "whole"
+        click.echo(f"{controller}  {report.events} events, {report.records} records: {verdict}")
+        for finding in report.findings:
+            click.echo(f"  {finding}")
+    return EXIT_NO if any(report.findings for report in reports.values()) else EXIT_DONE

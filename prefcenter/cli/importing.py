@@ -1,0 +1,148 @@
+"""`prefcenter import`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from jobs.imports import GrantImport, ImportReport, RefusalImport, import_grants, import_refusals
+from prefcenter.bootstrap import open_services
+from prefcenter.cli.options import (
+    WordType,
+    channel_option,
+    class_option,
+    controller_option,
+    data_use_option,
+    json_option,
+    purpose_option,
+)
+from prefcenter.cli.progress import bytes_progress
+from prefcenter.domain.events import Cell, Scope
+from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
+from prefcenter.services.importing import RowOutcome
+from prefcenter.services.slugs import check_slug
+from prefcenter.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """The options of the command, as click names them."""
+
+    file: Path
+    reason: RefusalReason | None
+    source: str
+    channel: Channel | None
+    purpose: str | None
+    purpose_class: PurposeClass | None
+    data_use: str | None
+    column: str | None
+    time_column: str | None
+    replace_registry: bool
+    grant: bool
+    wording_column: str | None
+    method_column: str | None
+    expires_column: str | None
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@controller_option
+@click.option("--reason", type=WordType(RefusalReason), help="Why these addresses are refused.")
+@click.option("--source", required=True, metavar="SLUG", help="Who hands the list in, and attests it (OCC-20).")
+@channel_option(channel_help="What the addresses are (else email); named, it also narrows what is refused.")
+@purpose_option(purpose_help="Only this kind of message.")
+@class_option("Only purposes of this class.")
+@data_use_option()
+@click.option("--column", metavar="NAME", help="The column with the addresses, by heading or number.")
+@click.option("--time-column", metavar="NAME", help="The column that says when; else a refusal is as of this import.")
+@click.option("--replace-registry", is_flag=True, help="This is the registry's list in full: lift who is not on it.")
+@click.option("--grant", is_flag=True, help="The list holds consents, not refusals.")
+@click.option("--wording-column", metavar="NAME", help="With --grant: what each person was shown.")
+@click.option("--method-column", metavar="NAME", help="With --grant: how each person said yes.")
+@click.option("--expires-column", metavar="NAME", help="With --grant: when each consent ends.")
+@json_option
+@click.pass_obj
+def import_list(settings: Settings, /, controller: str, as_json: bool, **options: Any) -> None:
+    """Import FILE, a CSV or TSV list of refusals, or with --grant of consents.
+
+    \b
+    Example:
+      prefcenter import bounces.csv --controller opencontact --reason bounced --source smtp-relay --column email
+
+    Refusals only tighten, and the same file again changes nothing. Invalid rows go to FILE.invalid.csv.
+    """
+    chosen = ImportOptions(**options)
+    plan = _grant_plan(chosen) if chosen.grant else _refusal_plan(chosen)
+    report = asyncio.run(_run(settings, controller, plan))
+    click.echo(json.dumps(_report_json(report)) if as_json else _report_text(report))
+    for fault in report.faults:
+        click.echo(fault, err=True)
+
+
+async def _run(settings: Settings, controller: str, plan: RefusalImport | GrantImport) -> ImportReport:
+    async with open_services(settings) as services:
+        found = await services.controller(controller)
+        with bytes_progress("import") as progress:
+            if isinstance(plan, GrantImport):
+                return await import_grants(plan, found.importing, found.policy.country, progress)
+            return await import_refusals(plan, found.importing, found.policy.country, progress)
+
+
+def _refusal_plan(chosen: ImportOptions) -> RefusalImport:
+    if chosen.reason is None:
+        raise click.UsageError("Missing option '--reason' (or '--grant').")
+    if chosen.wording_column or chosen.method_column or chosen.expires_column:
+        raise click.UsageError("--wording-column, --method-column and --expires-column go with --grant.")
+    scoped_channel = None if chosen.data_use else chosen.channel
+    return RefusalImport(
+        path=chosen.file,
+        channel=chosen.channel or Channel.EMAIL,
+        reason=chosen.reason,
+        scope=Scope(chosen.purpose, chosen.purpose_class, scoped_channel, chosen.data_use),
+        source=chosen.source,
+        column=chosen.column,
+        time_column=chosen.time_column,
+        replace_registry=chosen.replace_registry,
+    )
+
+
+def _grant_plan(chosen: ImportOptions) -> GrantImport:
+    if chosen.reason or chosen.purpose_class or chosen.replace_registry:
+        raise click.UsageError("--grant goes with neither --reason, --class nor --replace-registry.")
+    if not (chosen.time_column and chosen.wording_column and chosen.method_column):
+        raise click.UsageError("--grant needs --time-column, --wording-column and --method-column.")
+    if (chosen.purpose is None) == (chosen.data_use is None):
+        raise click.UsageError("--grant needs either --purpose or --data-use.")
+    channel = chosen.channel or Channel.EMAIL
+    return GrantImport(
+        path=chosen.file,
+        channel=channel,
+        cell=Cell(chosen.purpose, None if chosen.data_use else channel, chosen.data_use),
+        source=check_slug(chosen.source, "source"),
+        time_column=chosen.time_column,
+        wording_column=chosen.wording_column,
+        method_column=chosen.method_column,
+        expires_column=chosen.expires_column,
+        column=chosen.column,
+    )
+
+
+def _report_json(report: ImportReport) -> dict[str, object]:
+    counts: dict[str, object] = {outcome.value: report.outcomes[outcome] for outcome in RowOutcome}
+    lifted = {} if report.lifted is None else {"lifted": report.lifted}
+    return {"read": report.read, **counts, "invalid": report.invalid, **lifted, "faults": report.faults}
+
+
+def _report_text(report: ImportReport) -> str:
+    counts = "  ".join(f"{outcome} {report.outcomes[outcome]:,}" for outcome in RowOutcome)
+    lines = [f"read {report.read:,}  {counts}  invalid {report.invalid:,}"]
+    if report.lifted is not None:
+        lines.append(f"lifted {report.lifted:,} that the registry no longer names")
+    if report.invalid_file is not None:
+        lines.append(f"invalid rows: {report.invalid_file}")
+    return "\n".join(lines)

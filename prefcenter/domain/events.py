@@ -1,0 +1,131 @@
+"""What can happen to a record. Events carry digests, slugs and times; never a plaintext address.
+
+Every event has `received_ms`, the time it reached us. Acts that say when they happened (an import, a form filled
+earlier) also have `stated_ms`, which is never after the receipt; an act without it is *live*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prefcenter.domain.digest import Digest
+from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One purpose on one channel, or one data use: what a consent is given for."""
+
+    purpose: str | None
+    channel: Channel | None
+    data_use: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a refusal covers; a part left out covers all of its kind. Nothing given: everything."""
+
+    purpose: str | None = None
+    purpose_class: PurposeClass | None = None
+    channel: Channel | None = None
+    data_use: str | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self == EVERYTHING
+
+
+EVERYTHING = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an act happened, as far as it can be compared: `version` orders live acts of one record."""
+
+    time_ms: int
+    version: int
+    is_stated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A standing no: reason, scope, and where it came from."""
+
+    reason: RefusalReason
+    scope: Scope
+    source: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A refusal arrived. `ends_grants_of`: the exact address whose mailbox is gone for good (a permanent bounce)."""
+
+    received_ms: int
+    stated_ms: int | None
+    reason: RefusalReason
+    scope: Scope
+    source: str
+    ends_grants_of: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """Consent for one cell by one exact address, with its evidence (OCC-15; ISO/IEC TS 27560)."""
+
+    received_ms: int
+    stated_ms: int | None
+    exact: Digest
+    cell: Cell
+    wording: str
+    method: str
+    actor: str
+    expires_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifted:
+    """An administrator's named act on refusals of one reason; a purpose or channel narrows it."""
+
+    received_ms: int
+    reason: RefusalReason
+    cause: str
+    purpose: str | None = None
+    channel: Channel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A verified delivery: the mailbox lives after all, so bounces on that channel are over."""
+
+    received_ms: int
+    channel: Channel
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delisted:
+    """A registry's list was replaced in full and no longer names this address."""
+
+    received_ms: int
+    registry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The person asked for quiet until a time; None ends the pause."""
+
+    received_ms: int
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """All but the minimum is gone; this event carries what survives, so that the fold can start from it."""
+
+    received_ms: int
+    source: str
+    survivors: tuple[Refusal, ...]
+
+
+Event = Refused | Granted | Lifted | Delivered | Delisted | Paused | Erased

@@ -1,0 +1,214 @@
+"""The record of one mailbox: the fold of its events, in whatever order they come.
+
+Refusals and consents of a record keep only what later decisions can need. Two acts are compared by one rule,
+`is_later`, and the fold drops an act only where another makes it redundant under that rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from prefcenter.domain.digest import Digest
+from prefcenter.domain.events import (
+    EVERYTHING,
+    Cell,
+    Delisted,
+    Delivered,
+    Erased,
+    Event,
+    Granted,
+    Lifted,
+    Moment,
+    Paused,
+    Refusal,
+    Refused,
+)
+from prefcenter.domain.terms import RefusalReason
+from prefcenter.domain.time import EQUAL_WITHIN_MS
+
+LIFTED_BY_LATER_CONSENT = frozenset({RefusalReason.OPTED_OUT, RefusalReason.COMPLAINED, RefusalReason.ERASED})
+"""Refusals that the person's own later consent for the cell sets aside, while it is in force."""
+
+LIFTED_BY_ADMINISTRATOR = frozenset(
+    {
+        RefusalReason.BOUNCED,
+        RefusalReason.MANUAL,
+        RefusalReason.MINOR,
+        RefusalReason.RESTRICTED,
+        RefusalReason.LEGAL,
+    }
+)
+"""Refusals that an administrator's named act lifts and no consent does; an erasure leaves them standing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A consent on record; whether it is in force depends on the time and on withdrawals."""
+
+    exact: Digest
+    cell: Cell
+    wording: str
+    method: str
+    actor: str
+    at: Moment
+    expires_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """The end of every grant of one exact address that was not given later."""
+
+    exact: Digest
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of one mailbox, phone number, postal address, push token or domain under one key."""
+
+    subject: Digest
+    version: int = 0
+    refusals: tuple[Refusal, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    withdrawals: tuple[Withdrawal, ...] = ()
+    paused_until_ms: int | None = None
+
+    def has_same_choices(self, other: Record) -> bool:
+        """Whether an event changed nothing but the version, so that it need not be written."""
+        return replace(self, version=other.version) == other
+
+    @property
+    def latest_ms(self) -> int:
+        """The latest time of any act on record; a clock that was set back must not write before it."""
+        acts: tuple[Refusal | Grant | Withdrawal, ...] = (*self.refusals, *self.grants, *self.withdrawals)
+        return max((act.at.time_ms for act in acts), default=0)
+
+
+def is_later(grant: Moment, refusal: Moment, *, same_record: bool) -> bool:
+    """Whether a consent came after a refusal (DESIGN §2, Later).
+
+    Two live acts on one record order by version. Otherwise times decide, those within 60 s are equal, and at equality
+    the refusal stands. Records of one address under two keys share no versions, so between them times decide.
+    """
+    if same_record and not grant.is_stated and not refusal.is_stated:
+        return grant.version > refusal.version
+    return grant.time_ms > refusal.time_ms + EQUAL_WITHIN_MS
+
+
+def fold(record: Record, event: Event) -> Record:
+    """The record after one more event. Total; the result's version is one higher."""
+    after = replace(record, version=record.version + 1)
+    match event:
+        case Refused():
+            return _refused(after, event)
+        case Granted():
+            return _granted(after, event)
+        case Lifted():
+            return replace(after, refusals=tuple(r for r in after.refusals if not _is_lifted(r, event)))
+        case Delivered():
+            return replace(after, refusals=tuple(r for r in after.refusals if not _is_disproved(r, event)))
+        case Delisted():
+            return replace(after, refusals=tuple(r for r in after.refusals if not _is_delisted(r, event)))
+        case Paused():
+            return replace(after, paused_until_ms=event.until_ms)
+    return _erased(after, event)
+
+
+def fold_all(subject: Digest, events: Iterable[Event]) -> Record:
+    """The record of a subject from all its events, in the order of their versions."""
+    record = Record(subject)
+    for event in events:
+        record = fold(record, event)
+    return record
+
+
+def erasure_survivors(record: Record) -> tuple[Refusal, ...]:
+    """The refusals that an erasure has to carry on besides its own."""
+    return tuple(refusal for refusal in record.refusals if refusal.reason in LIFTED_BY_ADMINISTRATOR)
+
+
+def _moment(record: Record, event: Refused | Granted) -> Moment:
+    if event.stated_ms is None:
+        return Moment(event.received_ms, record.version, is_stated=False)
+    return Moment(min(event.stated_ms, event.received_ms), record.version, is_stated=True)
+
+
+def _refused(record: Record, event: Refused) -> Record:
+    at = _moment(record, event)
+    refusal = Refusal(event.reason, event.scope, event.source, at)
+    after = replace(record, refusals=_with_refusal(record.refusals, refusal))
+    if event.ends_grants_of is None:
+        return after
+    withdrawal = Withdrawal(event.ends_grants_of, at)
+    return replace(after, withdrawals=_with_withdrawal(record.withdrawals, withdrawal))
+
+
+def _with_refusal(refusals: tuple[Refusal, ...], new: Refusal) -> tuple[Refusal, ...]:
+    """Of refusals alike, the newest live and the newest stated one are all that a decision can ever need."""
+    alike = next((old for old in refusals if _identity(old) == _identity(new)), None)
+    if alike is None:
+        return _ordered((*refusals, new))
+    if new.at.is_stated and new.at.time_ms <= alike.at.time_ms:
+        return refusals
+    return _ordered((*(old for old in refusals if old is not alike), new))
+
+
+def _identity(refusal: Refusal) -> tuple[object, ...]:
+    registry = refusal.source if refusal.reason is RefusalReason.ON_REGISTRY else None
+    return refusal.reason, refusal.scope, refusal.at.is_stated, registry
+
+
+def _ordered(refusals: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
+    return tuple(sorted(refusals, key=lambda refusal: refusal.at.version))
+
+
+def _with_withdrawal(withdrawals: tuple[Withdrawal, ...], new: Withdrawal) -> tuple[Withdrawal, ...]:
+    for old in withdrawals:
+        if old.exact == new.exact and old.at.is_stated == new.at.is_stated:
+            if new.at.is_stated and new.at.time_ms <= old.at.time_ms:
+                return withdrawals
+            return (*(other for other in withdrawals if other is not old), new)
+    return (*withdrawals, new)
+
+
+def _granted(record: Record, event: Granted) -> Record:
+    at = _moment(record, event)
+    grant = Grant(event.exact, event.cell, event.wording, event.method, event.actor, at, event.expires_ms)
+    if any(_makes_redundant(old, grant) for old in record.grants):
+        return record
+    kept = tuple(old for old in record.grants if not _makes_redundant(grant, old))
+    return replace(record, grants=(*kept, grant))
+
+
+def _makes_redundant(other: Grant, grant: Grant) -> bool:
+    """Whether whatever `grant` could ever open, `other` opens for at least as long."""
+    if (other.exact, other.cell, other.at.is_stated) != (grant.exact, grant.cell, grant.at.is_stated):
+        return False
+    if other.at.time_ms < grant.at.time_ms or (not grant.at.is_stated and other.at.version < grant.at.version):
+        return False
+    return other.expires_ms is None or (grant.expires_ms is not None and other.expires_ms >= grant.expires_ms)
+
+
+def _is_lifted(refusal: Refusal, lift: Lifted) -> bool:
+    return (
+        refusal.reason is lift.reason
+        and refusal.reason in LIFTED_BY_ADMINISTRATOR
+        and lift.purpose in (None, refusal.scope.purpose)
+        and lift.channel in (None, refusal.scope.channel)
+    )
+
+
+def _is_disproved(refusal: Refusal, delivery: Delivered) -> bool:
+    return refusal.reason is RefusalReason.BOUNCED and refusal.scope.channel is delivery.channel
+
+
+def _is_delisted(refusal: Refusal, replacement: Delisted) -> bool:
+    return refusal.reason is RefusalReason.ON_REGISTRY and refusal.source == replacement.registry
+
+
+def _erased(record: Record, event: Erased) -> Record:
+    erased = Refusal(
+        RefusalReason.ERASED, EVERYTHING, event.source, Moment(event.received_ms, record.version, is_stated=False)
+    )
+    return Record(record.subject, record.version, refusals=(*event.survivors, erased))

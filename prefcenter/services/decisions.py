@@ -1,0 +1,96 @@
+"""Ask: gather what is on record about an address, and let `decide` answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefcenter.domain.address import Address, infer_kind, parse
+from prefcenter.domain.decision import Decision, Request, decide
+from prefcenter.domain.digest import Digest
+from prefcenter.domain.errors import InvalidAddress
+from prefcenter.domain.ledger import Head
+from prefcenter.domain.policy import Policy
+from prefcenter.domain.record import Record
+from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressClass, AddressKind, Channel
+from prefcenter.security.digests import AddressDigests, Digester
+from prefcenter.services.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a caller wants to send, in plaintext: a message of a purpose on a channel, or a data use."""
+
+    address: str
+    purpose: str | None = None
+    channel: Channel | None = None
+    data_use: str | None = None
+    address_class: AddressClass | None = None
+    audience: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    question: Question
+    address: Address | None
+    digests: AddressDigests | None
+
+    @property
+    def looked_up(self) -> Sequence[Digest]:
+        return self.digests.looked_up if self.digests else ()
+
+
+class Decisions:
+    """Decisions of one controller. Raises StoreError where the store gives no answer: then nothing may be sent."""
+
+    def __init__(self, policy: Policy, digester: Digester, store: Store) -> None:
+        self.policy = policy
+        self._digester = digester
+        self._store = store
+
+    async def decide(self, question: Question, now_ms: int) -> Decision:
+        """The decision for one address."""
+        (decision,) = await self.decide_many([question], now_ms)
+        return decision
+
+    async def decide_many(self, questions: Sequence[Question], now_ms: int) -> Sequence[Decision]:
+        """Decisions in the order of the questions, from one round trip to the store."""
+        prepared = [self._prepare(question) for question in questions]
+        subjects = [subject for item in prepared for subject in item.looked_up]
+        records = await self._store.load(self.policy.controller, subjects)
+        by_subject = {record.subject: record for record in records}
+        return [decide(self.policy, _found(item, by_subject), _request(item), now_ms) for item in prepared]
+
+    async def heads(self) -> tuple[Head, ...]:
+        """How far the ledger goes now; a scrub compares it before and after."""
+        return await self._store.heads(self.policy.controller)
+
+    def _prepare(self, question: Question) -> _Prepared:
+        kind = address_kind(question.address, question.channel)
+        try:
+            address = parse(question.address, kind, country=self.policy.country)
+        except InvalidAddress:
+            return _Prepared(question, None, None)
+        return _Prepared(question, address, self._digester.of_address(address))
+
+
+def address_kind(text: str, channel: Channel | None) -> AddressKind:
+    """What an address is by its channel, or by its looks where none is named."""
+    return infer_kind(text) if channel is None else KIND_OF_CHANNEL[channel]
+
+
+def _found(item: _Prepared, by_subject: Mapping[Digest, Record]) -> list[Record]:
+    return [by_subject[subject] for subject in item.looked_up if subject in by_subject]
+
+
+def _request(item: _Prepared) -> Request:
+    question = item.question
+    return Request(
+        address=item.address,
+        exacts=item.digests.exacts if item.digests else frozenset(),
+        purpose=question.purpose,
+        channel=question.channel,
+        data_use=question.data_use,
+        address_class=question.address_class,
+        audience=question.audience,
+    )

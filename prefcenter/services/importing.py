@@ -1,0 +1,236 @@
+"""Import whole lists of refusals or consents, a batch of rows at a time (CONTRACTS: Import).
+
+An import of refusals can only tighten. It reads the records of a batch in one round trip, folds row by row, and appends
+what changed in one bulk commit, so that an acknowledged batch is on disk and single acts go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from prefcenter.domain.address import parse
+from prefcenter.domain.decision import covers
+from prefcenter.domain.digest import Digest
+from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError, StoreBusy, VersionConflict
+from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
+from prefcenter.domain.policy import Policy
+from prefcenter.domain.record import LIFTED_BY_LATER_CONSENT, Grant, Record, fold, is_later
+from prefcenter.domain.terms import AddressKind, RefusalReason
+from prefcenter.domain.time import stated_time
+from prefcenter.security.digests import Digester
+from prefcenter.services.ports import Change, Clock, Store
+from prefcenter.services.recording import ATTEMPTS_MAX, RETRY_PAUSE_S, Consent, Recording, Target, granted, target_of
+from prefcenter.services.slugs import check_slug
+
+
+class RowOutcome(StrEnum):
+    """What a row did. `reversed`: it refuses anew what a consent had opened."""
+
+    ADDED = "added"
+    ALREADY = "already"
+    REVERSED = "reversed"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalRow:
+    """One address or `@domain` to refuse; `at_ms` is when, by the list."""
+
+    address: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRow:
+    """One consent of one address; its `given_ms` must be set."""
+
+    address: str
+    consent: Consent
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    target: Target
+    event: Event
+
+
+RowError = PrefcenterError
+"""What is wrong with a row; the others of its batch are imported all the same."""
+
+Row = TypeVar("Row")
+
+
+class Importing:
+    """Bulk acts of one controller."""
+
+    def __init__(self, policy: Policy, digester: Digester, store: Store, clock: Clock, recording: Recording) -> None:
+        self._policy = policy
+        self._digester = digester
+        self._store = store
+        self._clock = clock
+        self._recording = recording
+
+    async def begin(self, file_sha256: bytes, options: Iterable[str]) -> int:
+        """The time of this import: the same for the same file with the same options, whenever it is run again."""
+        fingerprint = hashlib.sha256(file_sha256 + "\0".join(options).encode()).digest()[:16]
+        return await self._store.first_import_ms(self._policy.controller, fingerprint, self._clock())
+
+    def checked_scope(self, reason: RefusalReason, scope: Scope, source: str, kind: AddressKind) -> Scope:
+        """What each row will refuse. Raises InvalidInput or ActRefused before any row is read."""
+        check_slug(source, "source")
+        if reason is RefusalReason.ERASED:
+            raise InvalidInput("reason: erasures are single acts")
+        return self._recording.checked_scope(reason, scope, kind)
+
+    async def refuse(
+        self, rows: Sequence[RefusalRow], reason: RefusalReason, scope: Scope, source: str, kind: AddressKind
+    ) -> Sequence[RowOutcome | RowError]:
+        """Import refusals; an outcome for each row in order. The scope is one that `checked_scope` gave."""
+        now_ms = self._clock()
+
+        def prepare(row: RefusalRow) -> _Prepared:
+            event = Refused(now_ms, stated_time(row.at_ms, now_ms), reason, scope, source)
+            return _Prepared(self._target(row.address, kind), event)
+
+        return await self._import(_prepare_all(rows, prepare))
+
+    async def grant(self, rows: Sequence[GrantRow]) -> Sequence[RowOutcome | RowError]:
+        """Import consents; an outcome for each row in order."""
+        now_ms = self._clock()
+
+        def prepare(row: GrantRow) -> _Prepared:
+            self._recording.check_consent(row.consent)
+            target = self._recording.target(row.address, row.consent.cell.channel)
+            given_ms = row.consent.given_ms
+            if given_ms is None:
+                raise InvalidInput("time: a consent must say when it was given")
+            return _Prepared(target, granted(target, row.consent, now_ms, stated_time(given_ms, now_ms)))
+
+        return await self._import(_prepare_all(rows, prepare))
+
+    def subjects(self, address: str, kind: AddressKind) -> Sequence[Digest]:
+        """Every digest under which an address of a list may be on record. Raises InvalidAddress."""
+        return self._target(address, kind).records_of
+
+    async def delist(self, registry: str, listed: frozenset[bytes]) -> int:
+        """A registry's list was replaced in full: lift its refusals from every record that it no longer names."""
+        lifted = 0
+        async for page in self._store.scan(self._policy.controller):
+            gone = [record for record in page if record.subject.value not in listed and _is_on(record, registry)]
+            for record in gone:
+                lifted += await self._delist_one(record, registry)
+        return lifted
+
+    async def _delist_one(self, record: Record, registry: str) -> bool:
+        subject = record.subject
+        target = Target(subject, (subject,), None)
+        return await self._recording.record_on_all(target, lambda received, _: Delisted(received, registry))
+
+    def _target(self, text: str, kind: AddressKind) -> Target:
+        if kind is AddressKind.EMAIL and text.strip().startswith("@"):
+            return self._recording.target(text)
+        return target_of(self._digester.of_address(parse(text, kind, country=self._policy.country)))
+
+    async def _import(self, rows: Sequence[_Prepared | RowError]) -> Sequence[RowOutcome | RowError]:
+        prepared = [row for row in rows if isinstance(row, _Prepared)]
+        subjects = [subject for row in prepared for subject in row.target.records_of]
+        for attempt in range(ATTEMPTS_MAX):
+            stored = await self._store.load(self._policy.controller, subjects)
+            batch = _Batch(self._policy, stored)
+            outcomes = [row if isinstance(row, RowError) else batch.apply(row) for row in rows]
+            try:
+                if batch.changes:
+                    await self._store.append(self._policy.controller, batch.changes, bulk=True)
+                return outcomes
+            except VersionConflict:
+                await asyncio.sleep(RETRY_PAUSE_S * attempt)
+        raise StoreBusy("other writers kept changing these records; this batch was not acknowledged")
+
+
+class _Batch:
+    """The records of a batch while its rows are folded into them, one after the other."""
+
+    def __init__(self, policy: Policy, stored: Iterable[Record]) -> None:
+        self._policy = policy
+        self._before = {record.subject: record for record in stored}
+        self._now = dict(self._before)
+        self._events: dict[Digest, list[Event]] = {}
+
+    @property
+    def changes(self) -> list[Change]:
+        """What has to be appended: one change a record."""
+        return [
+            Change(self._before.get(subject) or Record(subject), tuple(events), self._now[subject])
+            for subject, events in self._events.items()
+        ]
+
+    def apply(self, row: _Prepared) -> RowOutcome:
+        """Fold one row in and say what it did."""
+        subject = row.target.write_to
+        record = self._now.get(subject) or Record(subject)
+        after = fold(record, row.event)
+        if after.has_same_choices(record):
+            return RowOutcome.ALREADY
+        before = self._dossier(row.target)
+        self._now[subject] = after
+        self._events.setdefault(subject, []).append(row.event)
+        if not isinstance(row.event, Refused):
+            return RowOutcome.ADDED
+        if self._open(before, row.event) - self._open(self._dossier(row.target), row.event):
+            return RowOutcome.REVERSED
+        return RowOutcome.ALREADY if _stands(before, row.event) else RowOutcome.ADDED
+
+    def _dossier(self, target: Target) -> list[Record]:
+        return [self._now[subject] for subject in target.records_of if subject in self._now]
+
+    def _open(self, records: Sequence[Record], refused: Refused) -> frozenset[Grant]:
+        """The consents in its scope that refusals of this reason leave open."""
+        alike = [(refusal, record) for record in records for refusal in record.refusals if _is_alike(refusal, refused)]
+        return frozenset(
+            grant
+            for holder in records
+            for grant in holder.grants
+            if (grant.expires_ms is None or grant.expires_ms > refused.received_ms)
+            and self._is_in_scope(grant, refused.scope)
+            and all(_opens(grant, holder, refusal, record) for refusal, record in alike)
+        )
+
+    def _is_in_scope(self, grant: Grant, scope: Scope) -> bool:
+        purpose = self._policy.purpose_by_id.get(grant.cell.purpose or "")
+        if purpose is None:
+            return scope.data_use is not None and scope.data_use == grant.cell.data_use
+        return covers(scope, purpose, grant.cell.channel)
+
+
+def _opens(grant: Grant, holder: Record, refusal: Refusal, record: Record) -> bool:
+    if refusal.reason is RefusalReason.ON_REGISTRY:
+        return True
+    is_set_aside = is_later(grant.at, refusal.at, same_record=holder is record)
+    return refusal.reason in LIFTED_BY_LATER_CONSENT and is_set_aside
+
+
+def _stands(records: Iterable[Record], refused: Refused) -> bool:
+    return any(_is_alike(refusal, refused) for record in records for refusal in record.refusals)
+
+
+def _is_alike(refusal: Refusal, refused: Refused) -> bool:
+    return (refusal.reason, refusal.scope) == (refused.reason, refused.scope)
+
+
+def _is_on(record: Record, registry: str) -> bool:
+    reason = RefusalReason.ON_REGISTRY
+    return any(refusal.reason is reason and refusal.source == registry for refusal in record.refusals)
+
+
+def _prepare_all(rows: Sequence[Row], prepare: Callable[[Row], _Prepared]) -> list[_Prepared | RowError]:
+    prepared: list[_Prepared | RowError] = []
+    for row in rows:
+        try:
+            prepared.append(prepare(row))
+        except (InvalidInput, ActRefused) as error:
+            prepared.append(error)
+    return prepared

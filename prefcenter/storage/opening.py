@@ -1,0 +1,37 @@
+"""A store by its URL: the URL's scheme chooses the backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from prefcenter.domain.errors import InvalidInput
+from prefcenter.security.keyring import Keyring
+from prefcenter.services.ports import Store
+
+_EXPECTED = "store: expected sqlite:///absolute/path (?mode=ro for a read-only one)"
+
+
+def create_store(url: str) -> None:
+    """Make an empty store. Raises StoreError where one stands already."""
+    from prefcenter.storage.sqlite_schema import create
+
+    path, _ = _sqlite_path(url)
+    create(path)
+
+
+def open_store(url: str, keyring: Keyring) -> Store:
+    """Open a store. Raises StoreError, or KeyringError where the keyring is not the one it was made with."""
+    from prefcenter.storage.sqlite import SqliteStore
+
+    path, read_only = _sqlite_path(url)
+    return SqliteStore(path, keyring, read_only=read_only)
+
+
+def _sqlite_path(url: str) -> tuple[Path, bool]:
+    parts = urlsplit(url)
+    path = Path(unquote(parts.path))
+    mode = parse_qs(parts.query).get("mode", ["rw"])
+    if parts.scheme != "sqlite" or parts.netloc or not path.name or mode not in (["rw"], ["ro"]):
+        raise InvalidInput(_EXPECTED)
+    return path, mode == ["ro"]

@@ -1,0 +1,175 @@
+"""The audit of a SQLite store: every chain, every record against the fold of its events, every sealed row."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from prefcenter.domain.digest import Digest, DigestKind
+from prefcenter.domain.errors import PrefcenterError
+from prefcenter.domain.events import Erased
+from prefcenter.domain.ledger import PARTITIONS, Head
+from prefcenter.domain.record import Record, fold
+from prefcenter.services.ports import AuditReport
+from prefcenter.storage.chain import EventRow, chain_faults
+from prefcenter.storage.mapping import decode_event, encode_record
+from prefcenter.storage.sqlite_tables import (
+    SealerByController,
+    controller_faults,
+    intact_controller_ids,
+    load_terms,
+    stray_faults,
+    table_faults,
+)
+
+FINDINGS_MAX = 100
+"""More findings than this say no more than this many do."""
+
+_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+
+
+def audit_controller(
+    connection: sqlite3.Connection,
+    sealers: SealerByController,
+    controller: str,
+    expected: Sequence[Sequence[Head]],
+) -> AuditReport:
+    """Verify everything that is kept for a controller, in one snapshot of the store.
+
+    `expected` holds heads that were signed before, eight at a time: from the checkpoint, from manifests.
+    """
+    audit = _Audit(connection, sealers, controller)
+    connection.execute("BEGIN")
+    try:
+        findings = tuple(_first(_until_unreadable(audit.findings(expected))))
+        return AuditReport(audit.events, audit.records, findings)
+    finally:
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+
+
+def _until_unreadable(findings: Iterator[str]) -> Iterator[str]:
+    """Findings, the last of which says why there are no more where the rest cannot be read."""
+    try:
+        yield from findings
+    except sqlite3.DatabaseError as error:
+        yield f"the store's file is damaged ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
+    except PrefcenterError as error:
+        yield str(error)
+
+
+def _first(findings: Iterable[str]) -> Iterator[str]:
+    for number, finding in enumerate(findings):
+        if number == FINDINGS_MAX:
+            yield "and more"
+            return
+        yield finding
+
+
+class _Audit:
+    """One controller's audit inside one read transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, sealers: SealerByController, controller: str) -> None:
+        self._connection = connection
+        self._sealers = sealers
+        self._sealer = sealers[controller]
+        self._controller = controller
+        self._controller_id = 0
+        self.events = 0
+        self.records = 0
+
+    def findings(self, expected: Sequence[Sequence[Head]]) -> Iterator[str]:
+        yield from self._file_faults()
+        yield from controller_faults(self._connection, self._sealers)
+        ids = intact_controller_ids(self._connection, self._sealers)
+        self._controller_id = ids.get(self._controller, 0)
+        if not self._controller_id:
+            yield f"controller {self._controller} is not in the store"
+            return
+        self.events, self.records = self._count("events", "partition / 8"), self._count("records", "controller")
+        yield from stray_faults(self._connection, set(ids.values()))
+        yield from table_faults(self._connection, self._sealer, self._controller_id)
+        for partition in range(PARTITIONS):
+            signed = [heads[partition] for heads in expected]
+            yield from chain_faults(self._sealer, partition, self._chain(partition), signed)
+        yield from self._orphans()
+        yield from self._record_faults()
+
+    def _file_faults(self) -> Iterator[str]:
+        """What SQLite itself finds wrong; an index that has lost an entry would hide a refusal from a look-up.
+
+        The findings of the check quote values, so they are counted and not passed on.
+        """
+        found = [text for (text,) in self._connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})")]
+        if found != ["ok"]:
+            yield f"the store's file is damaged: SQLite's integrity check has {len(found)} findings"
+
+    def _count(self, table: str, owner: str) -> int:
+        query = f"SELECT count(*) FROM {table} WHERE {owner} = ?"  # noqa: S608 - names of our own schema
+        (rows,) = self._connection.execute(query, (self._controller_id,)).fetchone()
+        return int(rows)
+
+    def _chain(self, partition: int) -> Iterator[EventRow]:
+        query = (
+            "SELECT e.position, r.kind, r.key, r.rules, r.digest, e.version, e.key, e.salt, e.body, e.mac"
+            " FROM events e LEFT JOIN records r ON r.id = e.subject WHERE e.partition = ? ORDER BY e.position"
+        )
+        for row in self._connection.execute(query, (self._controller_id * PARTITIONS + partition,)):
+            position, kind, key, rules, value, *rest = row
+            yield EventRow(position, _subject(kind, key, rules, value), *rest)
+
+    def _orphans(self) -> Iterator[str]:
+        query = (
+            "SELECT e.partition % 8, e.position FROM events e LEFT JOIN records r ON r.id = e.subject"
+            " WHERE e.partition / 8 = ? AND r.controller IS NOT ?"
+        )
+        for partition, position in self._connection.execute(query, (self._controller_id, self._controller_id)):
+            yield f"partition {partition}: the record of event {position} is gone"
+
+    def _record_faults(self) -> Iterator[str]:
+        terms = load_terms(self._connection, self._sealer, self._controller_id)
+        query = (
+            "SELECT r.id, r.kind, r.key, r.rules, r.digest, r.version, r.state, e.version, e.salt, e.body"
+            " FROM records r LEFT JOIN events e ON e.subject = r.id WHERE r.controller = ? ORDER BY r.id, e.version"
+        )
+        rows = self._connection.execute(query, (self._controller_id,))
+        id_by_text = {text: term_id for term_id, text in terms.items()}
+        for row_id, history in groupby(rows, key=lambda row: row[0]):
+            if not _is_fold_of_events(list(history), terms, id_by_text):
+                yield f"record {row_id} is not what its events say"
+
+
+def _subject(kind: Any, key: Any, rules: Any, value: Any) -> Digest:
+    """A subject as stored; a kind that never was, or a record that is gone, gives one that no MAC fits."""
+    known = kind in DigestKind._value2member_map_
+    return Digest(DigestKind(kind) if known else DigestKind.EXACT, key or 0, rules or 0, value or b"\0")
+
+
+def _is_fold_of_events(
+    history: Sequence[Sequence[Any]], terms: Mapping[int, str], id_by_text: Mapping[str, int]
+) -> bool:
+    _, kind, key, rules, value, version, state, *_ = history[0]
+    try:
+        record = _fold_left(Record(Digest(DigestKind(kind), key, rules, value)), history, terms)
+        return bool(record.version == version and encode_record(record, id_by_text.__getitem__) == state)
+    except _UNREADABLE:
+        return False
+
+
+def _fold_left(record: Record, history: Sequence[Sequence[Any]], terms: Mapping[int, str]) -> Record:
+    """The fold of what erasure left: erased bodies are skipped, and an erasure has to follow them."""
+    awaits_erasure = False
+    for *_, version, salt, body in history:
+        if version != record.version + 1:
+            raise ValueError("a version is missing")
+        if salt is None:
+            record, awaits_erasure = Record(record.subject, version), True
+            continue
+        event = decode_event(body, terms.__getitem__)
+        awaits_erasure = awaits_erasure and not isinstance(event, Erased)
+        record = fold(record, event)
+    if awaits_erasure:
+        raise ValueError("bodies are gone without an erasure")
+    return record
