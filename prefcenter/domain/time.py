@@ -67,13 +67,3 @@ def stated_time(time_ms: int, received_ms: int) -> int:
     if time_ms > received_ms + EQUAL_WITHIN_MS:
         raise InvalidTime("the time lies in the future")
     return min(time_ms, received_ms)
-
-
-def parse_stated_time(text: str, received_ms: int, *, end_of_day: bool) -> int:
-    """Read a time that an act states for itself; a date that has begun is no future, though its last moment is.
-
-    Raises InvalidTime where the text is no time, or lies more than a minute after the receipt.
-    """
-    if end_of_day and parse_time(text, end_of_day=False) <= received_ms:
-        return min(parse_time(text, end_of_day=True), received_ms)
-    return stated_time(parse_time(text, end_of_day=end_of_day), received_ms)

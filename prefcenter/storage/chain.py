@@ -51,12 +51,14 @@ def link(sealer: Sealer, key: int, partition: int, row: EventRow, previous: byte
 
 def chain_faults(sealer: Sealer, partition: int, rows: Iterable[EventRow], expected: Sequence[Head]) -> Iterator[str]:
     """Everything wrong with one partition's chain, and every expected head that does not lie on it."""
-    awaited = {head.position: head.mac for head in expected if head.position}
+    awaited: dict[int, set[bytes]] = {}
+    for head in expected:
+        if head.position:
+            awaited.setdefault(head.position, set()).add(head.mac)
     last = Head()
     for row in rows:
         yield from _row_faults(sealer, partition, row, last)
-        mac = awaited.pop(row.position, None)
-        if mac is not None and mac != row.mac:
+        if awaited.pop(row.position, {row.mac}) != {row.mac}:
             yield f"partition {partition}: event {row.position} is not the one that an earlier head signed"
         last = Head(row.position, row.mac)
     for position in sorted(awaited):

@@ -35,10 +35,10 @@ from prefcenter.storage.sqlite_tables import (
     SealerByController,
     add_controller,
     add_term,
+    check_controllers,
     check_keyring,
     controller_ids,
     first_import_ms,
-    intact_controller_ids,
     load_policy,
     load_terms,
     put_policy,
@@ -122,6 +122,8 @@ class SqliteStore:
         """The number of a controller, which never changes once it is given; None for one that has nothing here."""
         if controller not in self._read_ids:
             self._read_ids = controller_ids(connection, self._sealers)
+        if controller not in self._read_ids:
+            check_controllers(connection, self._sealers)
         return self._read_ids.get(controller)
 
     def _record(self, connection: sqlite3.Connection, controller: str, row: Sequence[Any]) -> Record:
@@ -216,7 +218,7 @@ class SqliteStore:
         return list(macs) == signed
 
     async def controllers(self) -> Sequence[str]:
-        return await self._read(lambda connection: sorted(intact_controller_ids(connection, self._sealers)))
+        return await self._read(lambda connection: sorted(controller_ids(connection, self._sealers)))
 
     async def policy_in_force(self, controller: str) -> str | None:
         def query(connection: sqlite3.Connection) -> str | None:
@@ -281,6 +283,7 @@ class SqliteStore:
 
     def _known_ids(self, connection: sqlite3.Connection) -> dict[str, int]:
         if self._write_ids is None:
+            check_controllers(connection, self._sealers)
             self._write_ids = controller_ids(connection, self._sealers)
         return self._write_ids
 

@@ -18,7 +18,7 @@ from prefcenter.storage.mapping import decode_event, encode_record
 from prefcenter.storage.sqlite_tables import (
     SealerByController,
     controller_faults,
-    intact_controller_ids,
+    controller_ids,
     load_terms,
     stray_faults,
     table_faults,
@@ -83,7 +83,7 @@ class _Audit:
     def findings(self, expected: Sequence[Sequence[Head]]) -> Iterator[str]:
         yield from self._file_faults()
         yield from controller_faults(self._connection, self._sealers)
-        ids = intact_controller_ids(self._connection, self._sealers)
+        ids = controller_ids(self._connection, self._sealers)
         self._controller_id = ids.get(self._controller, 0)
         if not self._controller_id:
             yield f"controller {self._controller} is not in the store"

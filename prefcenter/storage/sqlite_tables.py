@@ -41,29 +41,25 @@ def check_keyring(connection: sqlite3.Connection, sealers: SealerByController) -
 
 
 def controller_ids(connection: sqlite3.Connection, sealers: SealerByController) -> dict[str, int]:
-    """The number of each controller. Raises StoreDamaged where one was altered, for then some records have no owner."""
-    ids = {}
-    for controller_id, name, holds in _checked_controllers(connection, sealers):
+    """The number of each controller whose row is as it was sealed."""
+    return {name: number for number, name, holds in _checked_controllers(connection, sealers) if holds}
+
+
+def check_controllers(connection: sqlite3.Connection, sealers: SealerByController) -> None:
+    """Raise StoreDamaged where a controller was altered: one that is missing then may not pass for an unknown one."""
+    for controller_id, _, holds in _checked_controllers(connection, sealers):
         if not holds:
             raise StoreDamaged(f"table controllers: number {controller_id} was altered; run `prefcenter audit verify`")
-        ids[name] = controller_id
-    return ids
-
-
-def intact_controller_ids(connection: sqlite3.Connection, sealers: SealerByController) -> dict[str, int]:
-    """The same without those that were altered, for the audit, which has to go on."""
-    return {name: number for number, name, holds in _checked_controllers(connection, sealers) if holds}
 
 
 def controller_faults(connection: sqlite3.Connection, sealers: SealerByController) -> Iterator[str]:
     """Everything wrong with the store's own sealed rows, which belong to no single controller."""
     keys = list(_checked_keys(connection, sealers))
-    if not keys:
+    controllers = list(_checked_controllers(connection, sealers))
+    if controllers and not keys:
         yield "table keys: it is empty"
     yield from (f"table keys: number {key} was altered" for key, holds in keys if not holds)
-    for controller_id, _, holds in _checked_controllers(connection, sealers):
-        if not holds:
-            yield f"table controllers: number {controller_id} was altered"
+    yield from (f"table controllers: number {number} was altered" for number, _, holds in controllers if not holds)
 
 
 def _checked_keys(connection: sqlite3.Connection, sealers: SealerByController) -> Iterator[tuple[int, bool]]:
