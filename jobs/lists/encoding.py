@@ -1,0 +1,212 @@
+"""Which characters a list's bytes stand for, found so that encoding a record's text gives exactly its bytes again.
+
+A byte order mark decides; then strict UTF-8 over the whole file; then, for the few lists left, a guess. A byte that the
+encoding does not know travels through the text as a lone surrogate (PEP 383), which no address may contain: a cell that
+could not be read is refused, and its bytes come out as they went in.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.lists.faults import list_fault
+
+CHUNK_BYTES = 1 << 18
+SAMPLE_BYTES = 1 << 15
+PATTERN_BYTES = 1 << 12
+FALLBACK = "cp1252"
+LEGACY_ENCODINGS = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "koi8_r", "mac_roman",
+    "cp932", "cp949", "big5", "gb18030", "euc_jp",
+)  # fmt: skip
+"""Encodings without shift states only: in these, the bytes of a text are the bytes of its parts in a row."""
+
+SYMBOL_IN_A_WORD = re.compile(r"[¢-©¬®-³µ¶¸¹¼-¾×÷](?=[^\W\d_])|(?<=[^\W\d_])[¢-©¬®-³µ¶¸¹¼-¾×÷]")
+"""What a letter looks like when it is read in the wrong encoding: `£ukasz`."""
+
+ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
+NOT_TEXT = {
+    b"PK\x03\x04": "a spreadsheet or a ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"\x1f\x8b": "compressed with gzip",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF document",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoding of Python's by name, the byte order mark that goes before it, and what is done about odd bytes."""
+
+    name: str
+    bom: bytes = b""
+    errors: str = "surrogateescape"
+    has_damaged_bytes: bool = False
+
+    @property
+    def label(self) -> str:
+        """The encoding as manifest and report name it."""
+        label = f"{self.name}-sig" if self.bom == codecs.BOM_UTF8 else self.name
+        return f"{label} (damaged)" if self.has_damaged_bytes else label
+
+    def encode(self, text: str) -> bytes:
+        """The bytes that a text of this list was read from."""
+        return text.encode(self.name, self.errors)
+
+    def encode_added(self, text: str) -> bytes:
+        """The bytes of a text that we add; a character that the encoding lacks is written as its escape."""
+        return text.encode(self.name, "backslashreplace")
+
+    def decode_stream(self, chunks: Iterable[bytes]) -> Iterator[str]:
+        """Decode the chunks of a file whose byte order mark has been taken off."""
+        decoder = codecs.getincrementaldecoder(self.name)(self.errors)
+        for chunk in chunks:
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", True)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one look at every byte of a file tells: its encoding, and what it must still hash to later."""
+
+    encoding: Encoding
+    sha256: str
+    size: int
+
+
+@dataclass(slots=True)
+class _Utf8Census:
+    """How far a file is UTF-8: valid characters beyond ASCII, bytes that are none, and where the first of those is."""
+
+    beyond_ascii: int = 0
+    damaged: int = 0
+    first_damaged: int = 0
+    position: int = 0
+
+    def add(self, text: str) -> None:
+        if text.isascii():
+            self.position += len(text)
+            return
+        damaged = len(ESCAPED_BYTE.findall(text))
+        if damaged and not self.damaged:
+            first = ESCAPED_BYTE.search(text)
+            intact = text[: first.start()] if first else text
+            self.first_damaged = self.position + len(intact.encode())
+        self.damaged += damaged
+        self.beyond_ascii += len(text) - len(text.encode("ascii", "ignore")) - damaged
+        self.position += len(text.encode("utf-8", "surrogateescape"))
+
+
+def survey(path: Path, name: str) -> Survey:
+    """Read a file once from end to end. Raises InvalidList for what is no list: empty, cut off, a spreadsheet."""
+    with path.open("rb") as file:
+        start = file.read(PATTERN_BYTES)
+    _require_text(start, name)
+    utf16 = _utf16(start, path.stat().st_size)
+    if utf16 is not None:
+        return _survey_utf16(path, name, utf16)
+    bom = codecs.BOM_UTF8 if start.startswith(codecs.BOM_UTF8) else b""
+    digest, census = hashlib.sha256(), _Utf8Census()
+    for text in Encoding("utf-8").decode_stream(_hashed(file_chunks(path), digest)):
+        census.add(text)
+    encoding = Encoding("utf-8", bom, has_damaged_bytes=census.damaged > 0)
+    if census.damaged > census.beyond_ascii and not bom:
+        encoding = _legacy_encoding(path, census.first_damaged, digest.hexdigest())
+    return _survey_of(encoding, digest.hexdigest(), census.position, name)
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, a chunk at a time."""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
+
+
+def _survey_of(encoding: Encoding, sha256: str, size: int, name: str) -> Survey:
+    if size == len(encoding.bom):
+        raise list_fault(name, 1, "list", "the list is empty")
+    return Survey(encoding, sha256, size)
+
+
+def _require_text(start: bytes, name: str) -> None:
+    for signature, what in NOT_TEXT.items():
+        if start.startswith(signature):
+            raise list_fault(name, 1, "list", f"is {what}; export it as CSV")
+
+
+def _utf16(start: bytes, size: int) -> Encoding | None:
+    """UTF-16 by its byte order mark, or by the NUL in every other byte that Latin text has in it."""
+    if start.startswith(codecs.BOM_UTF16_LE):
+        return Encoding("utf-16-le", codecs.BOM_UTF16_LE, "surrogatepass")
+    if start.startswith(codecs.BOM_UTF16_BE):
+        return Encoding("utf-16-be", codecs.BOM_UTF16_BE, "surrogatepass")
+    if size % 2:
+        return None
+    high_first, low_first = start[0::2].count(0), start[1::2].count(0)
+    fewest = max(1, len(start) // 10)
+    if low_first >= fewest and low_first > 10 * high_first:
+        return Encoding("utf-16-le", b"", "surrogatepass")
+    if high_first >= fewest and high_first > 10 * low_first:
+        return Encoding("utf-16-be", b"", "surrogatepass")
+    return None
+
+
+def _survey_utf16(path: Path, name: str, encoding: Encoding) -> Survey:
+    digest = hashlib.sha256()
+    chunks = _hashed(file_chunks(path), digest)
+    try:
+        for _ in encoding.decode_stream(chunks):
+            pass
+    except UnicodeDecodeError:
+        raise list_fault(name, 1, "list", "ends in the middle of a character; was it cut off?") from None
+    return _survey_of(encoding, digest.hexdigest(), path.stat().st_size, name)
+
+
+def _legacy_encoding(path: Path, first_damaged: int, sha256: str) -> Encoding:
+    """The best guess for bytes that are not UTF-8, where every byte of the file survives it; else cp1252."""
+    guess = _guess(_sample(path, first_damaged))
+    if guess is not None and _is_lossless(path, guess, sha256):
+        return guess
+    return Encoding(FALLBACK)
+
+
+def _sample(path: Path, first_damaged: int) -> bytes:
+    """The lines beyond ASCII near the first bytes that are not UTF-8; the others say nothing about the encoding."""
+    with path.open("rb") as file:
+        file.seek(max(0, first_damaged - PATTERN_BYTES))
+        around = file.read(SAMPLE_BYTES)
+    return b"\n".join(line for line in around.splitlines() if not line.isascii())
+
+
+def _guess(sample: bytes) -> Encoding | None:
+    """The likeliest encoding of a sample, and the Western one wherever that explains it equally well."""
+    from charset_normalizer import from_bytes
+
+    matches = list(from_bytes(sample, cp_isolation=list(LEGACY_ENCODINGS)))
+    fitting = [match for match in matches if not SYMBOL_IN_A_WORD.search(str(match))] or matches
+    if not fitting:
+        return None
+    best = fitting[0]
+    as_good = (match for match in fitting if (match.chaos, -match.coherence) <= (best.chaos, -best.coherence))
+    if any(FALLBACK in match.could_be_from_charset for match in as_good):
+        return Encoding(FALLBACK)
+    return Encoding(best.encoding) if best.encoding in LEGACY_ENCODINGS else None
+
+
+def _is_lossless(path: Path, encoding: Encoding, sha256: str) -> bool:
+    """Whether the file survives; some East Asian encodings have two codes for one character."""
+    digest = hashlib.sha256()
+    for text in encoding.decode_stream(file_chunks(path)):
+        digest.update(encoding.encode(text))
+    return digest.hexdigest() == sha256

@@ -1,0 +1,161 @@
+"""Files that appear whole or not at all: built beside their place, put on disk, and moved there in one step.
+
+A run that is killed leaves a hidden directory at most. The next run to the same place removes it, once the lock that
+its maker held is free.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from prefcenter.domain.errors import InvalidList, PrefcenterError
+
+OWNER_ONLY = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """What a manifest says of an output."""
+
+    sha256: str
+    size: int
+
+
+class HashedFile:
+    """An output that knows its hash and size."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._file: BinaryIO = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb")
+
+    @property
+    def name(self) -> str:
+        return self._path.name
+
+    def write(self, content: bytes) -> None:
+        self._file.write(content)
+        self._digest.update(content)
+        self._size += len(content)
+
+    def finish(self) -> WrittenFile:
+        """Put the file on disk."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        return WrittenFile(self._digest.hexdigest(), self._size)
+
+    def abandon(self) -> None:
+        """Let go of a file that is about to be removed; what could not be written no longer matters."""
+        try:
+            self._file.close()
+        except OSError:
+            return
+
+
+class PartialDirectory:
+    """The outputs while they are built. Leaving the context without `publish` removes all of them."""
+
+    def __init__(self, out: Path) -> None:
+        self._out = out.resolve()
+        self._shown = out
+        self._files: list[HashedFile] = []
+        self._is_published = False
+
+    def __enter__(self) -> Self:
+        _remove_leftovers(self._out)
+        try:
+            self._path = Path(tempfile.mkdtemp(prefix=_prefix(self._out), dir=self._out.parent))
+        except OSError as error:
+            raise self._fault(error) from None
+        self._lock = os.open(self._path, os.O_RDONLY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files:
+            file.abandon()
+        if not self._is_published:
+            shutil.rmtree(self._path, ignore_errors=True)
+        os.close(self._lock)
+        if isinstance(error, OSError):
+            raise self._fault(error) from None
+
+    def create(self, name: str) -> HashedFile:
+        file = HashedFile(self._path / name)
+        self._files.append(file)
+        return file
+
+    def write_whole(self, name: str, content: str) -> None:
+        """Write a small file, in one step instead of an earlier one of that name."""
+        place = self._out if self._is_published else self._path
+        written = HashedFile(place / f".{name}.new")
+        self._files.append(written)
+        written.write(content.encode())
+        written.finish()
+        (place / f".{name}.new").replace(place / name)
+
+    def publish(self) -> None:
+        """Move the directory into place, where there must still be none, or an empty one."""
+        os.fsync(self._lock)
+        self._path.rename(self._out)
+        self._is_published = True
+        parent = os.open(self._out.parent, os.O_RDONLY)
+        try:
+            os.fsync(parent)
+        finally:
+            os.close(parent)
+
+    def sync_published(self) -> None:
+        """Put later changes of the directory on disk."""
+        os.fsync(self._lock)
+
+    def _fault(self, error: OSError) -> PrefcenterError:
+        state = "the outputs stand, but their manifest is not renewed" if self._is_published else "nothing was written"
+        return PrefcenterError(f"--out: {self._shown}: {error.strerror}; {state}")
+
+
+def require_free(out: Path) -> None:
+    """Raise InvalidList unless the place of the outputs is absent or an empty directory, in a directory that exists."""
+    try:
+        if out.is_dir():
+            if next(out.iterdir(), None) is not None:
+                raise InvalidList(f"--out: {out}: is not empty")
+        elif os.path.lexists(out):
+            raise InvalidList(f"--out: {out}: is not a directory")
+        elif not out.resolve().parent.is_dir():
+            raise InvalidList(f"--out: {out}: the directory to put it in does not exist")
+    except OSError as error:
+        raise InvalidList(f"--out: {out}: {error.strerror}") from None
+
+
+def _prefix(out: Path) -> str:
+    return f".{out.name}.partial-"
+
+
+def _remove_leftovers(out: Path) -> None:
+    """Remove what killed runs to the same place left; a directory whose maker still runs is locked, and stays."""
+    prefix = _prefix(out)
+    for leftover in [path for path in out.parent.iterdir() if path.name.startswith(prefix)]:
+        try:
+            lock = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(leftover, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(lock)

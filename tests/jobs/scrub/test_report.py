@@ -1,0 +1,117 @@
+"""The report: one page for people, which needs nothing else and names nobody."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.scrub.manifest import Manifest
+from jobs.scrub.report import REASONS_IN_WORDS, render_report
+from jobs.scrub.tally import EMPTY_ADDRESS, RAGGED_ROW
+from prefcenter.domain.terms import Reason
+from tests.jobs.scrub.small_home import SmallHome, a_plan, document, output
+
+VOID = {"meta", "link", "br", "img"}
+
+
+class Outline(HTMLParser):
+    """Checks that tags are balanced, and collects them with their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def home() -> SmallHome:
+    return SmallHome()
+
+
+def report_of(directory: Path, home: SmallHome, **changes: Any) -> str:
+    home.scrub(a_plan(directory, **changes))
+    return output(directory, "report.html").decode()
+
+
+def test_the_report_is_one_whole_page_that_loads_and_runs_nothing(tmp_path: Path, home: SmallHome) -> None:
+    report = report_of(tmp_path, home)
+    outline = Outline()
+    outline.feed(report)
+    assert outline.open == []
+    names = {tag for tag, _ in outline.tags}
+    assert not names & {"script", "link", "img", "iframe", "a", "form"}
+    assert not {key for _, attributes in outline.tags for key in attributes} & {"src", "href", "srcset", "onclick"}
+    assert "url(" not in report
+    assert "default-src 'none'" in report
+
+
+def test_the_report_can_be_read_by_everybody(tmp_path: Path, home: SmallHome) -> None:
+    report = report_of(tmp_path, home)
+    outline = Outline()
+    outline.feed(report)
+    assert ("html", {"lang": "en"}) in outline.tags
+    assert [tag for tag, _ in outline.tags if tag in ("h1", "h2", "main")] == ["main", "h1", "h2", "h2", "h2"]
+    assert all("scope" in attributes for tag, attributes in outline.tags if tag == "th")
+    assert all(attributes.get("aria-hidden") == "true" for tag, attributes in outline.tags if tag == "svg")
+    assert "color-scheme: light dark" in report
+    assert "prefers-color-scheme: dark" in report
+    assert re.search(r"<title>.+</title>", report)
+
+
+def test_the_bars_stand_beside_the_table_of_the_same_numbers(tmp_path: Path, home: SmallHome) -> None:
+    home.opt_out("kim@acme.example")
+    report = report_of(tmp_path, home, class_column="kind", audience="client")
+    rows = re.findall(
+        r"<tr><td>(\w+)</td>\s*<th scope=\"row\">.*\(<code>(\w+)</code>\)</th>\s*<td[^>]*>(\d+)</td>", report
+    )
+    assert rows == [
+        ("kept", "permitted", "1"),
+        ("suppressed", "no_consent", "1"),
+        ("suppressed", "opted_out", "1"),
+        ("rejected", "empty_address", "1"),
+        ("rejected", "invalid_address", "1"),
+        ("rejected", "ragged_row", "1"),
+    ]
+    assert report.count("<rect") == len(rows)
+    assert "The person opted out" in report
+
+
+def test_the_report_names_nobody(tmp_path: Path, home: SmallHome) -> None:
+    report = report_of(tmp_path, home)
+    assert "@" not in report.replace("@media", "")
+    assert not re.search("pat|kim|lee", report)
+
+
+def test_names_are_escaped(tmp_path: Path, home: SmallHome) -> None:
+    report = report_of(tmp_path, home, name="<b>&list.csv")
+    assert "<b>" not in report
+    assert "&lt;b&gt;&amp;list.csv" in report
+
+
+def test_a_report_of_no_rows_has_empty_bars(tmp_path: Path, home: SmallHome) -> None:
+    report = report_of(tmp_path, home, content=b"email\n")
+    assert 'width="0.0"' in report
+    assert "0.0%" in report
+
+
+def test_the_report_shows_rates_where_there_are_any(tmp_path: Path, home: SmallHome) -> None:
+    report_of(tmp_path, home)
+    manifest = document(tmp_path)
+    manifest["run"] |= {"seconds": 2.5, "rowsPerSecond": 4000}
+    assert "(2.5 s,\n4,000 rows a second)" in render_report(Manifest(manifest), home.policy)
+
+
+def test_every_reason_has_its_words() -> None:
+    assert set(REASONS_IN_WORDS) == {*Reason, EMPTY_ADDRESS, RAGGED_ROW}
