@@ -144,11 +144,13 @@ def _options(plan: RefusalImport, scope: Scope) -> list[str]:
 async def _replace_registry(
     plan: RefusalImport, importer: Importer, report: ImportReport, listed: frozenset[bytes]
 ) -> int:
-    if report.invalid or not listed:
+    if report.invalid_file is not None:
         raise ActRefused(
             f"{plan.path}: a registry is replaced only by a whole list, and {report.invalid} of {report.read} rows are"
-            " invalid; what the list adds is on record, and nothing was lifted"
+            f" invalid (see {report.invalid_file.name}); what the list adds is on record, and nothing was lifted"
         )
+    if not listed:
+        raise ActRefused(f"{plan.path}: a registry is replaced only by a list that names somebody; nothing was lifted")
     return await importer.delist(plan.source, listed)
 
 
@@ -286,6 +288,8 @@ class _InvalidRows:
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if self._descriptor is None:
+            # What a killed run left of the same list has been read anew.
+            self._partial.unlink(missing_ok=True)
             return
         os.fsync(self._descriptor)
         os.close(self._descriptor)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jobs.lists import OpenList, RawRecord, open_list
-from jobs.scrub.manifest import MANIFEST_FORMAT, MANIFEST_NAME, Manifest, heads_document, signed
+from jobs.scrub.manifest import MANIFEST_FORMAT, MANIFEST_NAME, Manifest, signed
 from jobs.scrub.outputs import PartialDirectory, WrittenFile, require_free
 from jobs.scrub.plan import ScrubPlan, require_offered
 from jobs.scrub.rows import NoFiles, RowFiles, RowSink
@@ -24,6 +24,7 @@ from prefcenter.domain.ledger import Head
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.time import MS_PER_HOUR, format_time
 from prefcenter.security.seals import Sealer
+from prefcenter.services.checkpoint import heads_as_json
 from prefcenter.services.decisions import Question
 from prefcenter.services.ports import Clock
 
@@ -188,7 +189,7 @@ class _Job:
             "reasons": {of.value: tally.reasons_of(of) for of in (Output.SUPPRESSED, Output.REJECTED)},
             "outputs": {name: {"sha256": file.sha256, "bytes": file.size} for name, file in result.files.items()},
             "policyVersion": policy.version,
-            "ledger": {"heads": heads_document(heads)},
+            "ledger": {"heads": heads_as_json(heads)},
             "at": format_time(self.at_ms),
             "validUntil": format_time(result.valid_until_ms),
             "stale": is_stale,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from prefcenter.domain.errors import InvalidInput
-from prefcenter.domain.ledger import PARTITIONS, Head
+from prefcenter.domain.ledger import Head
 from prefcenter.security.seals import Sealer
+from prefcenter.services.checkpoint import heads_from_json
 
 MANIFEST_FORMAT = "prefcenter-scrub/1"
 MANIFEST_NAME = "manifest.json"
@@ -47,10 +48,6 @@ def signed(document: Mapping[str, Any], sealer: Sealer) -> Manifest:
     return Manifest({**document, "mac": {"key": key, "value": mac.hex()}})
 
 
-def heads_document(heads: tuple[Head, ...]) -> list[dict[str, Any]]:
-    return [{"position": head.position, "mac": head.mac.hex()} for head in heads]
-
-
 def manifest_heads(path: Path, sealer_for: Callable[[str], Sealer]) -> tuple[str, tuple[Head, ...]]:
     """The controller of a manifest and the ledger heads in it, for `audit verify --against`.
 
@@ -60,11 +57,11 @@ def manifest_heads(path: Path, sealer_for: Callable[[str], Sealer]) -> tuple[str
     try:
         controller, mac = document["controller"], document["mac"]
         key, value = mac["key"], bytes.fromhex(mac["value"])
-        heads = tuple(_read_head(head) for head in document["ledger"]["heads"])
+        heads = heads_from_json(document["ledger"]["heads"])
         content = _signed_part(document)
     except (KeyError, TypeError, ValueError, RecursionError):
         raise _not_a_manifest(path) from None
-    if not isinstance(controller, str) or type(key) is not int or len(heads) != PARTITIONS:
+    if not isinstance(controller, str) or type(key) is not int:
         raise _not_a_manifest(path)
     if not sealer_for(controller).holds(key, value, SEAL_LABEL, content):
         raise InvalidInput(f"{path}: mac: does not fit; the manifest was changed, or made with another keyring")
@@ -83,13 +80,6 @@ def _read_document(path: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict) or document.get("format") != MANIFEST_FORMAT:
         raise _not_a_manifest(path)
     return document
-
-
-def _read_head(head: Mapping[str, Any]) -> Head:
-    position, mac = head["position"], bytes.fromhex(head["mac"])
-    if type(position) is not int or position < 0:
-        raise ValueError
-    return Head(position, mac)
 
 
 def _signed_part(document: Mapping[str, Any]) -> bytes:

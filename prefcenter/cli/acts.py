@@ -70,8 +70,8 @@ def opt_out(
 
     It binds every alias of the mailbox, at once, until the person consents anew.
     """
-    if data_use is not None and (purpose or purpose_class):
-        raise click.UsageError("--data-use goes with neither --purpose nor --class.")
+    if sum(narrowed is not None for narrowed in (purpose, purpose_class, data_use)) > 1:
+        raise click.UsageError("Name one of --purpose, --class and --data-use.")
     scope = Scope(purpose, purpose_class, None if data_use else channel, data_use)
     is_new = _act(settings, controller, lambda recording: recording.opt_out(address, scope, OPERATOR, at_ms))
     return _say(is_new, address, f"opted out of {_in_words(scope)}")

@@ -18,7 +18,7 @@ from prefcenter.cli.options import (
     json_option,
     purpose_option,
 )
-from prefcenter.cli.program import EXIT_DONE, EXIT_FAULT, EXIT_NO
+from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.domain.decision import Decision, check_failed
 from prefcenter.domain.errors import StoreError
 from prefcenter.domain.explanation import explain
@@ -68,8 +68,7 @@ def check(
     decision, fault = asyncio.run(_decide(settings, controller, question, at_ms))
     click.echo(json.dumps(decision_json(decision)) if as_json else decision_text(decision))
     if fault is not None:
-        click.echo(str(fault), err=True)
-        return EXIT_FAULT
+        raise fault
     return EXIT_DONE if decision.is_allowed else EXIT_NO
 
 

@@ -15,7 +15,12 @@ from prefcenter.settings import Settings
 
 @click.group()
 def audit() -> None:
-    """Show that nothing was altered, removed, reordered or rolled back."""
+    """Show that nothing was altered, removed, reordered or rolled back.
+
+    \b
+    Example:
+      prefcenter audit verify --controller opencontact
+    """
 
 
 @audit.command()
@@ -24,7 +29,7 @@ def audit() -> None:
     "--against",
     "manifests",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=click.Path(path_type=Path),
     metavar="MANIFEST",
     help="Also against the ledger heads that a scrub's manifest.json signed; may be repeated.",
 )

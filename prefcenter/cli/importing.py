@@ -21,6 +21,7 @@ from prefcenter.cli.options import (
     json_option,
     purpose_option,
 )
+from prefcenter.cli.program import without_addresses
 from prefcenter.cli.progress import bytes_progress
 from prefcenter.domain.events import Cell, Scope
 from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
@@ -58,7 +59,9 @@ class ImportOptions:
 @purpose_option(purpose_help="Only this kind of message.")
 @class_option("Only purposes of this class.")
 @data_use_option()
-@click.option("--column", metavar="NAME", help="The column with the addresses, by heading or number.")
+@click.option(
+    "--column", "--address-column", metavar="NAME", help="The column with the addresses, by heading or number."
+)
 @click.option("--time-column", metavar="NAME", help="The column that says when; else a refusal is as of this import.")
 @click.option("--replace-registry", is_flag=True, help="This is the registry's list in full: lift who is not on it.")
 @click.option("--grant", is_flag=True, help="The list holds consents, not refusals.")
@@ -81,7 +84,7 @@ def import_list(settings: Settings, /, controller: str, as_json: bool, **options
     report = asyncio.run(_run(settings, controller, plan))
     click.echo(json.dumps(_report_json(report)) if as_json else _report_text(report))
     for fault in report.faults:
-        click.echo(fault, err=True)
+        click.echo(without_addresses(fault), err=True)
 
 
 async def _run(settings: Settings, controller: str, plan: RefusalImport | GrantImport) -> ImportReport:
@@ -96,6 +99,8 @@ async def _run(settings: Settings, controller: str, plan: RefusalImport | GrantI
 def _refusal_plan(chosen: ImportOptions) -> RefusalImport:
     if chosen.reason is None:
         raise click.UsageError("Missing option '--reason' (or '--grant').")
+    if sum(narrowed is not None for narrowed in (chosen.purpose, chosen.purpose_class, chosen.data_use)) > 1:
+        raise click.UsageError("Name one of --purpose, --class and --data-use.")
     if chosen.wording_column or chosen.method_column or chosen.expires_column:
         raise click.UsageError("--wording-column, --method-column and --expires-column go with --grant.")
     scoped_channel = None if chosen.data_use else chosen.channel
@@ -135,7 +140,8 @@ def _grant_plan(chosen: ImportOptions) -> GrantImport:
 def _report_json(report: ImportReport) -> dict[str, object]:
     counts: dict[str, object] = {outcome.value: report.outcomes[outcome] for outcome in RowOutcome}
     lifted = {} if report.lifted is None else {"lifted": report.lifted}
-    return {"read": report.read, **counts, "invalid": report.invalid, **lifted, "faults": report.faults}
+    faults = [without_addresses(fault) for fault in report.faults]
+    return {"read": report.read, **counts, "invalid": report.invalid, **lifted, "faults": faults}
 
 
 def _report_text(report: ImportReport) -> str:
@@ -144,5 +150,5 @@ def _report_text(report: ImportReport) -> str:
     if report.lifted is not None:
         lines.append(f"lifted {report.lifted:,} that the registry no longer names")
     if report.invalid_file is not None:
-        lines.append(f"invalid rows: {report.invalid_file}")
+        lines.append(f"invalid rows: {without_addresses(str(report.invalid_file))}")
     return "\n".join(lines)

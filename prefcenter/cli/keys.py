@@ -14,7 +14,13 @@ from prefcenter.settings import Settings
 
 @click.group()
 def keys() -> None:
-    """The keyring: without it the suppressions are lost, with it digests can be guessed."""
+    """The keyring: without it the suppressions are lost, with it digests can be guessed.
+
+    \b
+    Example:
+      prefcenter keys check
+      prefcenter keys backup keyring-backup.json
+    """
 
 
 @keys.command()

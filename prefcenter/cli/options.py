@@ -14,7 +14,9 @@ from prefcenter.domain.errors import InvalidTime
 from prefcenter.domain.terms import AddressClass, Channel, PurposeClass
 from prefcenter.domain.time import parse_time
 
-ADDRESS_BYTES_MAX = 4096
+ADDRESS_CHARACTERS_MAX = 4096
+LATEST_MS = parse_time("9998-12-31", end_of_day=True)
+"""A question about a later time would have an answer that is valid beyond the last year that RFC 3339 can write."""
 Word = TypeVar("Word", bound=StrEnum)
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -55,10 +57,18 @@ class AddressType(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value != "-":
             return str(value)
-        text = sys.stdin.read(ADDRESS_BYTES_MAX + 1)
-        if len(text) > ADDRESS_BYTES_MAX:
-            self.fail(f"more than {ADDRESS_BYTES_MAX} characters on standard input", param, ctx)
+        text = self._standard_input(param, ctx)
+        if len(text) > ADDRESS_CHARACTERS_MAX:
+            self.fail(f"more than {ADDRESS_CHARACTERS_MAX} characters on standard input", param, ctx)
         return text.strip("\r\n")
+
+    def _standard_input(self, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if sys.stdin is None:
+            self.fail("standard input is closed", param, ctx)
+        try:
+            return sys.stdin.read(ADDRESS_CHARACTERS_MAX + 1)
+        except UnicodeDecodeError:
+            self.fail("standard input is not text in this terminal's encoding", param, ctx)
 
 
 address_argument = click.argument("address", type=AddressType())
@@ -97,4 +107,11 @@ def data_use_option() -> Decorator:
 
 def at_option(*, end_of_day: bool, at_help: str) -> Decorator:
     """`--at`."""
-    return click.option("--at", "at_ms", type=TimeType(end_of_day=end_of_day), metavar="TIME", help=at_help)
+    time_type = TimeType(end_of_day=end_of_day)
+    return click.option("--at", "at_ms", type=time_type, metavar="TIME", help=at_help, callback=_not_after_latest)
+
+
+def _not_after_latest(_ctx: click.Context, _param: click.Parameter, at_ms: int | None) -> int | None:
+    if at_ms is not None and at_ms > LATEST_MS:
+        raise click.BadParameter("the latest time is the end of 9998")
+    return at_ms

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import click
 
-from prefcenter.cli.program import EXIT_DONE, EXIT_NO
-from prefcenter.domain.errors import InvalidPolicy
+from prefcenter.cli.program import EXIT_DONE, EXIT_NO, without_addresses
+from prefcenter.domain.errors import InvalidInput, InvalidPolicy
 from prefcenter.services.clause_register import clauses_file, known_clauses
 from prefcenter.services.policy_files import load_policies
 
 
 @click.group()
 def policy() -> None:
-    """Policies: what a controller promised, as TOML files."""
+    """Policies: what a controller promised, as TOML files.
+
+    \b
+    Example:
+      prefcenter policy check fixtures/policies
+    """
 
 
 @policy.command()
@@ -26,10 +31,12 @@ def check(directory: Path) -> int:
     Example:
       prefcenter policy check fixtures/policies
     """
+    if not directory.is_dir():
+        raise InvalidInput(f"{directory}: not a directory of policies")
     try:
         policies = load_policies(directory, known_clauses=known_clauses(clauses_file()))
     except InvalidPolicy as error:
-        click.echo(str(error), err=True)
+        click.echo(without_addresses(str(error)), err=True)
         return EXIT_NO
     for controller, loaded in sorted(policies.items()):
         counts = f"{len(loaded.purposes)} purposes, {len(loaded.data_uses)} data uses"

@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from traceback import extract_tb
 
 import click
 
-from prefcenter.domain.errors import PrefcenterError
+from prefcenter.domain.errors import InvalidAddress, InvalidTime, PrefcenterError
 from prefcenter.settings import read_settings
 
 EXIT_DONE, EXIT_NO, EXIT_FAULT = 0, 1, 2
@@ -32,7 +33,11 @@ _COMMANDS = {
     "keys": ("prefcenter.cli.keys", "keys"),
     "demo": ("prefcenter.cli.demo", "demo"),
 }
-_MAY_BE_PERSONAL = re.compile(r"\S*@\S*|\+?\d[\d ().-]{5,}\d")
+_EMAIL = re.compile(r"[^\s/'\"(]+@[^\s/:'\")]*")
+_ADDRESS_CHARACTERS_MIN = 5
+_PHONE_DIGITS_MIN = 7
+_FIELDS = {InvalidAddress: "address: ", InvalidTime: "time: "}
+"""The field that an error is about, where its own message does not begin with it."""
 
 
 class LazyGroup(click.Group):
@@ -71,37 +76,58 @@ def program(ctx: click.Context, home: Path | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and exit. Errors are one line on stderr, or one JSON object with `--json`."""
+    """Run the program and exit. Errors are one line on stderr, or one JSON object with `--json`.
+
+    Exit 1 says no, so whatever goes wrong is 2, be it a mistake of ours or an answer that nobody received.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         outcome = program.main(given, prog_name="prefcenter", standalone_mode=False)
-    except click.exceptions.Exit as exit_:
-        sys.exit(exit_.exit_code)
+    except SystemExit:
+        # Only click itself exits in there, with 1, when nobody reads the output any more.
+        sys.exit(EXIT_FAULT)
     except click.UsageError as error:
         hint = f"\nTry '{error.ctx.command_path} --help'." if error.ctx and "--json" not in given else ""
-        _fail("usage", _without_personal_data(error.format_message()) + hint, given)
+        _fail("usage", error.format_message() + hint, given)
     except click.ClickException as error:
-        _fail("fault", _without_personal_data(error.format_message()), given)
+        _fail("fault", error.format_message(), given)
     except click.Abort:
         _fail("interrupted", "interrupted; nothing more was done", given)
     except PrefcenterError as error:
-        _fail(error.code, str(error), given)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAULT)
+        _fail(error.code, f"{_FIELDS.get(type(error), '')}{error}", given)
     except OSError as error:
         name = Path(error.filename).name if isinstance(error.filename, str) else "file"
-        _fail("fault", f"{_without_personal_data(name)}: {error.strerror}", given)
+        _fail("fault", f"{name}: {error.strerror}", given)
+    except Exception as error:
+        # The message of an unforeseen error may quote what it stumbled over, so only its place is told.
+        place = extract_tb(error.__traceback__)[-1]
+        _fail("fault", f"unforeseen {type(error).__name__} at {Path(place.filename).name}:{place.lineno}", given)
     sys.exit(outcome if isinstance(outcome, int) else EXIT_DONE)
 
 
 def _fail(code: str, message: str, given: Sequence[str]) -> None:
+    message = without_addresses(message, given)
     if "--json" in given:
         message = json.dumps({"error": {"code": code, "message": message, "id": secrets.token_hex(8)}})
     click.echo(message, err=True)
     sys.exit(EXIT_FAULT)
 
 
-def _without_personal_data(message: str) -> str:
-    """What was typed in a wrong place may be an address; usage errors quote it, so it is blotted out."""
-    return _MAY_BE_PERSONAL.sub("***", message)
+def without_addresses(message: str, given: Sequence[str] = ()) -> str:
+    """What was typed in a wrong place may be an address, and errors quote it: whatever could be one is blotted out."""
+    values = {value for argument in given for value in (argument, *argument.split("=", 1))}
+    for value in sorted(values, key=len, reverse=True):
+        if len(value) >= _ADDRESS_CHARACTERS_MIN and _may_be_address(value):
+            message = message.replace(value, "***").replace(repr(value)[1:-1], "***")
+    return _EMAIL.sub("***", message)
+
+
+def _may_be_address(text: str) -> bool:
+    """Whether a text could be an email or postal address, a phone number or a push token."""
+    digits = sum(map(str.isdigit, text))
+    return (
+        any(mark in text for mark in "@,\n")
+        or text.casefold().startswith(("push:", "tel:"))
+        or (digits > 0 and any(map(str.isspace, text)))
+        or (digits >= _PHONE_DIGITS_MIN and not any(map(str.isalpha, text)))
+    )

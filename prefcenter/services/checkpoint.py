@@ -23,11 +23,24 @@ CHECKPOINT_FORMAT = 1
 SealerOf = Callable[[str], Sealer]
 
 
+def heads_as_json(heads: Sequence[Head]) -> list[dict[str, Any]]:
+    """Heads as checkpoints and manifests write them."""
+    return [{"position": head.position, "mac": head.mac.hex()} for head in heads]
+
+
+def heads_from_json(document: Any) -> tuple[Head, ...]:
+    """One head for each partition. Raises KeyError, TypeError or ValueError for anything else."""
+    heads = tuple(Head(head["position"], bytes.fromhex(head["mac"])) for head in document)
+    if len(heads) != PARTITIONS or not all(type(head.position) is int and head.position >= 0 for head in heads):
+        raise ValueError("not the heads of a ledger")
+    return heads
+
+
 def signed_heads(sealer: Sealer, heads: Sequence[Head]) -> dict[str, Any]:
     """Heads as JSON with the MAC of this controller's ledger key."""
     key = sealer.active_key_id
     return {
-        "heads": [{"position": head.position, "mac": head.mac.hex()} for head in heads],
+        "heads": heads_as_json(heads),
         "key": key,
         "mac": sealer.seal(key, "heads", *_fields(heads)).hex(),
     }
@@ -36,11 +49,11 @@ def signed_heads(sealer: Sealer, heads: Sequence[Head]) -> dict[str, Any]:
 def read_signed_heads(sealer: Sealer, document: Any, where: str) -> tuple[Head, ...]:
     """Heads out of their JSON. Raises InvalidInput where they are not ours or were altered."""
     try:
-        heads = tuple(Head(int(head["position"]), bytes.fromhex(head["mac"])) for head in document["heads"])
+        heads = heads_from_json(document["heads"])
         is_ours = sealer.holds(document["key"], bytes.fromhex(document["mac"]), "heads", *_fields(heads))
     except (KeyError, TypeError, ValueError, OverflowError):
         is_ours = False
-    if not is_ours or len(heads) != PARTITIONS:
+    if not is_ours:
         raise InvalidInput(f"{where}: the ledger heads are not signed by this keyring, or were altered")
     return heads
 

@@ -142,6 +142,8 @@ class Recording:
         if consent.expires_ms is not None and consent.expires_ms <= given_ms:
             raise InvalidInput("expires: a consent must end after it was given")
         if consent.cell.data_use is not None:
+            if consent.cell != Cell(None, None, consent.cell.data_use):
+                raise InvalidInput("data use: a consent is for a data use, or for a purpose on a channel")
             self._check_data_use(consent.cell.data_use)
             return
         purpose = self._policy.purpose_by_id.get(consent.cell.purpose or "")
@@ -161,6 +163,8 @@ class Recording:
 
     def _check_names(self, scope: Scope) -> None:
         """A refusal of a purpose that nobody knows would bind nothing, so a misspelt one is an error."""
+        if sum(part is not None for part in (scope.purpose, scope.purpose_class, scope.data_use)) > 1:
+            raise InvalidInput("scope: name a purpose, a class or a data use; what is all of them at once is nothing")
         succeeded = {name for purpose in self._policy.purposes for name in purpose.succeeds}
         if scope.purpose is not None and scope.purpose not in self._policy.purpose_by_id.keys() | succeeded:
             raise InvalidInput("purpose: not one of this policy")
