@@ -83,7 +83,15 @@ class Services:
         return ControllerServices(policy, self.sealer_of(controller), digester, self.store, self.clock)
 
     async def deciding(self, controller: str) -> ControllerServices:
-        """The same, for decisions: a store that has lost acknowledged refusals gives none (promise 1)."""
+        """The same, for decisions: a store that has lost acknowledged refusals gives none (promise 1).
+
+        Nor does one with records under a key that the keyring does not hold, for they would not be found.
+        """
+        unknown = await self.store.unknown_keys()
+        if unknown:
+            raise KeyringError(
+                f"keyring.json: lacks key {unknown[0]}, which wrote to this store; put the newest backup of it back"
+            )
         if not await self.checkpoint.is_held_by(self.store, controller):
             raise StoreDamaged(
                 "the store has lost events that were acknowledged (an older copy put back?); run `prefcenter audit"
@@ -199,7 +207,7 @@ async def audit(
 ) -> dict[str, AuditReport]:
     """Audit controllers (all, where none is named) against the checkpoint and other signed heads."""
     async with open_services(settings, advances_checkpoint=False) as services:
-        signed, missing = _signed_before(services)
+        signed, missing = await _signed_before(services)
         witnesses = [*signed.items(), *other_witnesses(services.sealer_of)]
         known = {*await services.store.controllers(), *(name for name, _ in witnesses)}
         reports = {}
@@ -210,9 +218,11 @@ async def audit(
         return reports
 
 
-def _signed_before(services: Services) -> tuple[Mapping[str, tuple[Head, ...]], tuple[str, ...]]:
+async def _signed_before(services: Services) -> tuple[Mapping[str, tuple[Head, ...]], tuple[str, ...]]:
     """The heads of the checkpoint, and what is wrong with it, which is a finding of its own."""
     try:
-        return services.checkpoint.read(), ()
+        signed = services.checkpoint.read()
     except InvalidInput as error:
         return {}, (str(error),)
+    unsigned = [name for name in await services.store.controllers() if name not in signed]
+    return signed, tuple(f"checkpoint.json: {name} is missing from it" for name in unsigned)

@@ -115,7 +115,8 @@ def _fail(code: str, message: str, given: Sequence[str]) -> None:
 
 def without_addresses(message: str, given: Sequence[str] = ()) -> str:
     """What was typed in a wrong place may be an address, and errors quote it: whatever could be one is blotted out."""
-    values = {value for argument in given for value in (argument, *argument.split("=", 1))}
+    # Click quotes an option without its value, and a number without its leading zeros.
+    values = {value for argument in given for value in (argument, *argument.split("=", 1), argument.lstrip("-0"))}
     for value in sorted(values, key=len, reverse=True):
         if len(value) >= _ADDRESS_CHARACTERS_MIN and _may_be_address(value):
             message = message.replace(value, "***").replace(repr(value)[1:-1], "***")

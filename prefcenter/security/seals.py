@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import struct
 
 from prefcenter.security.keyring import Keyring, KeyUse, subkey
 
@@ -41,7 +40,7 @@ class Sealer:
 
 def _framed(field: Field) -> bytes:
     content = field.to_bytes(8, "big", signed=True) if isinstance(field, int) else _octets(field)
-    return struct.pack(">I", len(content)) + content
+    return len(content).to_bytes(4, "big") + content
 
 
 def _octets(field: bytes | str) -> bytes:

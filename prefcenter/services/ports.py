@@ -75,6 +75,9 @@ class Store(Protocol):
     async def holds_heads(self, controller: str, heads: Sequence[Head]) -> bool:
         """Whether each head, signed some time ago, still lies on its chain: false for an older copy of the store."""
 
+    async def unknown_keys(self) -> Sequence[int]:
+        """Keys that wrote to this store and that the keyring does not hold: their records cannot be found."""
+
     async def controllers(self) -> Sequence[str]:
         """The controllers that the store knows."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -31,22 +32,14 @@ class EventRow:
         return self.body if self.salt is None else salted_hash(self.salt, self.body)
 
 
+_PLACE = struct.Struct(">6q")
+
+
 def link(sealer: Sealer, key: int, partition: int, row: EventRow, previous: bytes) -> bytes:
     """The MAC of an event over position, subject, version, previous MAC and salted hash of the body."""
     subject = row.subject
-    return sealer.seal(
-        key,
-        "event",
-        partition,
-        row.position,
-        subject.kind,
-        subject.key,
-        subject.rules,
-        subject.value,
-        row.version,
-        previous,
-        row.body_hash,
-    )
+    place = _PLACE.pack(partition, row.position, subject.kind, subject.key, subject.rules, row.version)
+    return sealer.seal(key, "event", place, subject.value, previous, row.body_hash)
 
 
 def chain_faults(sealer: Sealer, partition: int, rows: Iterable[EventRow], expected: Sequence[Head]) -> Iterator[str]:
@@ -75,7 +68,7 @@ def _row_faults(sealer: Sealer, partition: int, row: EventRow, last: Head) -> It
         yield f"partition {partition}: event {row.position} belongs to another partition"
     try:
         is_ours = link(sealer, row.key, partition, row, last.mac) == row.mac
-    except (KeyError, TypeError, OverflowError):
+    except (KeyError, TypeError, OverflowError, struct.error):
         is_ours = False
     if not is_ours:
         yield f"partition {partition}: event {row.position} was altered, moved, or follows another event than it did"

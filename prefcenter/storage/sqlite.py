@@ -41,7 +41,9 @@ from prefcenter.storage.sqlite_tables import (
     first_import_ms,
     load_policy,
     load_terms,
+    note_key,
     put_policy,
+    unknown_keys,
 )
 from prefcenter.storage.sqlite_writer import GroupCommitWriter
 
@@ -76,6 +78,7 @@ class SqliteStore:
         self._write_terms: dict[str, _Terms] = {}
         self._write_heads: dict[int, Head] = {}
         self._write_ids: dict[str, int] | None = None
+        self._has_noted_key = False
         self._writer: GroupCommitWriter | None = None
         self._writer_lock = threading.Lock()
         self._reader = self._open(writable=not read_only)
@@ -217,6 +220,9 @@ class SqliteStore:
         signed = [(head.mac,) for head in heads if head.position]
         return list(macs) == signed
 
+    async def unknown_keys(self) -> Sequence[int]:
+        return await self._read(lambda connection: unknown_keys(connection, self._sealers))
+
     async def controllers(self) -> Sequence[str]:
         return await self._read(lambda connection: sorted(controller_ids(connection, self._sealers)))
 
@@ -280,6 +286,7 @@ class SqliteStore:
         self._write_terms.clear()
         self._write_heads.clear()
         self._write_ids = None
+        self._has_noted_key = False
 
     def _known_ids(self, connection: sqlite3.Connection) -> dict[str, int]:
         if self._write_ids is None:
@@ -292,6 +299,9 @@ class SqliteStore:
         known = self._known_ids(connection)
         if controller not in known:
             known[controller] = add_controller(connection, self._sealers, controller)
+        if not self._has_noted_key:
+            note_key(connection, self._sealers)
+            self._has_noted_key = True
         return known[controller]
 
     def _adopt(self, connection: sqlite3.Connection, controller: str, document: str, instead_of: str | None) -> None:

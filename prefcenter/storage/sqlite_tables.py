@@ -74,12 +74,23 @@ def _checked_controllers(
         yield controller_id, name, sealers[name].holds(key, mac, "controller", controller_id, name)
 
 
+def note_key(connection: sqlite3.Connection, sealers: SealerByController) -> None:
+    """Note that the active key is one of this store's: a keyring without it would miss what it wrote."""
+    sealer = sealers[_WHOLE_STORE]
+    key = sealer.active_key_id
+    connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (key, sealer.seal(key, "key")))
+
+
+def unknown_keys(connection: sqlite3.Connection, sealers: SealerByController) -> list[int]:
+    """The keys that wrote here and are not in the keyring, as after an older backup of it was put back."""
+    return [key for key, holds in _checked_keys(connection, sealers) if not holds]
+
+
 def add_controller(connection: sqlite3.Connection, sealers: SealerByController, name: str) -> int:
-    """Give a controller the next number, and note that the key which seals it is one of this store's."""
+    """Give a controller the next number."""
     (controller_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM controllers").fetchone()
     sealer = sealers[name]
     key = sealer.active_key_id
-    connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (key, sealers[_WHOLE_STORE].seal(key, "key")))
     mac = sealer.seal(key, "controller", controller_id, name)
     connection.execute("INSERT INTO controllers VALUES (?, ?, ?, ?)", (controller_id, name, key, mac))
     return int(controller_id)

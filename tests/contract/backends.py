@@ -1,0 +1,29 @@
+"""The backends that keep the contract of `Store`. A new one is one more entry of `BACKENDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from prefcenter.security.keyring import Keyring
+from prefcenter.services.ports import Store
+from prefcenter.storage import create_store, open_store
+from tests.fakes import MemoryStore, Shelf
+
+Opener = Callable[[Keyring], Store]
+"""Opens the same data once more, as another process or after a restart would."""
+
+
+def sqlite(directory: Path) -> Opener:
+    url = f"sqlite://{directory / 'store.sqlite3'}"
+    create_store(url)
+    return lambda keyring: open_store(url, keyring)
+
+
+def memory(directory: Path) -> Opener:
+    shelves: dict[str, Shelf] = {}
+    return lambda keyring: MemoryStore(keyring, shelves)
+
+
+BACKENDS: dict[str, Callable[[Path], Opener]] = {"sqlite": sqlite, "memory": memory}
+"""Makes an empty store in a directory of its own and says how to open it."""

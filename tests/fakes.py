@@ -1,0 +1,198 @@
+"""A working store in memory, for tests that need a store and care for no file.
+
+It keeps the same promises as the ones that ship and runs through the same contract suite. Chains are made and checked
+by the same two functions; everything else (versions, positions, erasure, the fold in the audit) is written anew here,
+so that a mistake in one of the two stores shows as a difference between them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+from prefcenter.domain.digest import Digest
+from prefcenter.domain.errors import StoreError, VersionConflict
+from prefcenter.domain.events import Erased, Event
+from prefcenter.domain.ledger import PARTITIONS, Head, partition_of
+from prefcenter.domain.record import Record, fold
+from prefcenter.security.keyring import Keyring
+from prefcenter.security.seals import SALT_BYTES, Sealer
+from prefcenter.services.ports import AuditReport, Change, LedgerEvent
+from prefcenter.storage.chain import EventRow, chain_faults, link
+
+SCAN_PAGE_RECORDS = 1_000
+
+
+@dataclass
+class KeptEvent:
+    """One event of the ledger: what a feed shows, and what its chain seals."""
+
+    shown: LedgerEvent
+    row: EventRow
+
+
+@dataclass
+class Shelf:
+    """Everything that is kept for one controller."""
+
+    records: dict[Digest, Record] = field(default_factory=dict)
+    chains: list[list[KeptEvent]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
+    policy: str | None = None
+    imports: dict[bytes, int] = field(default_factory=dict)
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        return tuple(Head(chain[-1].row.position, chain[-1].row.mac) if chain else Head() for chain in self.chains)
+
+    def history(self, subject: Digest) -> list[KeptEvent]:
+        chain = self.chains[partition_of(subject.value)]
+        return [kept for kept in chain if kept.shown.subject == subject]
+
+
+class MemoryStore:
+    """The `Store` port in memory. Stores that share `shelves` stand for processes that share a database."""
+
+    def __init__(self, keyring: Keyring, shelves: dict[str, Shelf] | None = None) -> None:
+        self.shelves = {} if shelves is None else shelves
+        self._keyring = keyring
+        self._sealers: dict[str, Sealer] = {}
+        self._is_closed = False
+
+    async def _turn(self) -> None:
+        """Let other tasks in between, as a real store does, so that they can conflict."""
+        await asyncio.sleep(0)
+        if self._is_closed:
+            raise StoreError("the store is closed")
+
+    def _sealer(self, controller: str) -> Sealer:
+        if controller not in self._sealers:
+            self._sealers[controller] = Sealer(self._keyring, controller)
+        return self._sealers[controller]
+
+    def _shelf(self, controller: str) -> Shelf:
+        return self.shelves.get(controller) or Shelf()
+
+    async def load(self, controller: str, subjects: Sequence[Digest]) -> Sequence[Record]:
+        await self._turn()
+        records = self._shelf(controller).records
+        return [records[subject] for subject in dict.fromkeys(subjects) if subject in records]
+
+    async def append(self, controller: str, changes: Sequence[Change], *, bulk: bool = False) -> None:
+        await self._turn()
+        self._check_versions(controller, changes)
+        shelf = self.shelves.setdefault(controller, Shelf())
+        for change in changes:
+            shelf.records[change.after.subject] = change.after
+            for version, event in enumerate(change.events, change.before.version + 1):
+                self._add_event(controller, shelf, change.after.subject, version, event)
+            _drop_bodies(shelf.history(change.after.subject) if change.erases_up_to else [], change.erases_up_to)
+
+    def _check_versions(self, controller: str, changes: Sequence[Change]) -> None:
+        records = self._shelf(controller).records
+        stored = [records.get(change.before.subject, Record(change.before.subject)) for change in changes]
+        is_stale = any(record.version != change.before.version for record, change in zip(stored, changes, strict=True))
+        if is_stale or len({record.subject for record in stored}) != len(stored):
+            raise VersionConflict("a record moved on since it was read")
+
+    def _add_event(self, controller: str, shelf: Shelf, subject: Digest, version: int, event: Event) -> None:
+        number = partition_of(subject.value)
+        sealer, head = self._sealer(controller), shelf.heads[number]
+        body, key = repr(event).encode(), sealer.active_key_id
+        row = EventRow(head.position + 1, subject, version, key, os.urandom(SALT_BYTES), body, b"")
+        row = replace(row, mac=link(sealer, key, number, row, head.mac))
+        shelf.chains[number].append(KeptEvent(LedgerEvent(number, row.position, subject, version, event), row))
+
+    async def scan(self, controller: str) -> AsyncIterator[Sequence[Record]]:
+        await self._turn()
+        records = list(self._shelf(controller).records.values())
+        for start in range(0, len(records), SCAN_PAGE_RECORDS):
+            yield records[start : start + SCAN_PAGE_RECORDS]
+
+    async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:
+        await self._turn()
+        chains = self._shelf(controller).chains
+        feed = [kept.shown for chain, position in zip(chains, positions, strict=True) for kept in chain[position:]]
+        return feed[:limit]
+
+    async def heads(self, controller: str) -> tuple[Head, ...]:
+        await self._turn()
+        return self._shelf(controller).heads
+
+    async def holds_heads(self, controller: str, heads: Sequence[Head]) -> bool:
+        await self._turn()
+        chains = self._shelf(controller).chains
+        macs = [{kept.row.position: kept.row.mac for kept in chain} for chain in chains]
+        return all(macs[number].get(head.position) == head.mac for number, head in enumerate(heads) if head.position)
+
+    async def unknown_keys(self) -> Sequence[int]:
+        """None: what a shelf holds was written with the keyring that it is read with."""
+        await self._turn()
+        return ()
+
+    async def controllers(self) -> Sequence[str]:
+        await self._turn()
+        return sorted(self.shelves)
+
+    async def policy_in_force(self, controller: str) -> str | None:
+        await self._turn()
+        return self._shelf(controller).policy
+
+    async def adopt_policy(self, controller: str, document: str, *, instead_of: str | None) -> None:
+        await self._turn()
+        if self._shelf(controller).policy != instead_of:
+            raise VersionConflict("another policy came into force meanwhile")
+        self.shelves.setdefault(controller, Shelf()).policy = document
+
+    async def first_import_ms(self, controller: str, fingerprint: bytes, now_ms: int) -> int:
+        await self._turn()
+        return self.shelves.setdefault(controller, Shelf()).imports.setdefault(fingerprint, now_ms)
+
+    async def records_per_key(self) -> Mapping[int, int]:
+        await self._turn()
+        return dict(Counter(subject.key for shelf in self.shelves.values() for subject in shelf.records))
+
+    async def audit(self, controller: str, expected: Sequence[Sequence[Head]]) -> AuditReport:
+        await self._turn()
+        shelf = self.shelves.get(controller)
+        if shelf is None:
+            return AuditReport(0, 0, (f"controller {controller} is not in the store",))
+        findings = tuple(self._findings(controller, shelf, expected))
+        return AuditReport(sum(map(len, shelf.chains)), len(shelf.records), findings)
+
+    def _findings(self, controller: str, shelf: Shelf, expected: Sequence[Sequence[Head]]) -> Iterator[str]:
+        if shelf.policy is None:
+            yield "no policy is in force any more"
+        for number, chain in enumerate(shelf.chains):
+            signed = [heads[number] for heads in expected]
+            yield from chain_faults(self._sealer(controller), number, (kept.row for kept in chain), signed)
+        histories: dict[Digest, list[KeptEvent]] = {subject: [] for subject in shelf.records}
+        for kept in (kept for chain in shelf.chains for kept in chain):
+            histories.setdefault(kept.shown.subject, []).append(kept)
+        for subject, history in histories.items():
+            if shelf.records.get(subject) != _refolded(subject, history):
+                yield "a record is not what its events say"
+
+    async def close(self) -> None:
+        self._is_closed = True
+
+
+def _drop_bodies(history: Sequence[KeptEvent], before_version: int) -> None:
+    for kept in history:
+        if kept.shown.version < before_version and not kept.row.is_erased:
+            kept.row = replace(kept.row, salt=None, body=kept.row.body_hash)
+            kept.shown = replace(kept.shown, event=None)
+
+
+def _refolded(subject: Digest, history: Sequence[KeptEvent]) -> Record | None:
+    """The record that the events left make; None where their versions have a gap or an erasure lacks its event."""
+    if [kept.shown.version for kept in history] != list(range(1, len(history) + 1)):
+        return None
+    left = [kept.shown.event for kept in history if kept.shown.event is not None]
+    is_erased = len(left) < len(history)
+    if is_erased and not (left and isinstance(left[0], Erased)):
+        return None
+    return reduce(fold, left, Record(subject, len(history) - len(left)))

@@ -1,0 +1,295 @@
+"""Whatever is changed in the file behind the program's back, `audit` names it (CONTRACTS: Ledger)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefcenter.bootstrap import open_services
+from prefcenter.domain.errors import StoreDamaged
+from prefcenter.storage.sqlite_schema import MIGRATIONS, create
+from tests.storage.homes import (
+    CONTROLLER,
+    add_acts,
+    copy_of,
+    findings,
+    make_home,
+    rows,
+    settings_of,
+    store_file,
+    tamper,
+)
+
+TABLES = ("keys", "controllers", "terms", "policies", "imports", "records", "events")
+ROWS_A_COLUMN = 3
+RAW_FLIPS = 60
+OF_CONTROLLER = f"(SELECT id FROM controllers WHERE name = '{CONTROLLER}')"
+LAST_EVENT = f"FROM events WHERE partition / 8 = {OF_CONTROLLER} ORDER BY position DESC LIMIT 1"
+
+
+@pytest.fixture(scope="module")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_home(tmp_path_factory.mktemp("pristine") / "home")
+
+
+@pytest.fixture
+def home(pristine: Path, tmp_path: Path) -> Path:
+    return copy_of(pristine, tmp_path / "home")
+
+
+def columns() -> list[tuple[str, str]]:
+    """Every column of every table, as the schema itself lists them."""
+    query = (
+        "SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c"
+        " WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
+    )
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for script in MIGRATIONS:
+            connection.executescript(script)
+        return connection.execute(query).fetchall()
+
+
+def flipped(value: Any) -> list[Any]:
+    """Values one change away, the smallest first; a later one is for where the schema rejects an earlier one."""
+    if isinstance(value, int):
+        return [value + 1, value - 1, value + 1_000]
+    raw = bytearray(value.encode() if isinstance(value, str) else value)
+    raw[len(raw) // 2] ^= 0x01
+    return [raw.decode() if isinstance(value, str) else bytes(raw)]
+
+
+def alter(home: Path, table: str, column: str, key: dict[str, Any], values: list[Any]) -> bool:
+    """Set one cell to the first of the values that the schema lets in."""
+    where = " AND ".join(f"{name} IS ?" for name in key)
+    for value in values:
+        with suppress(sqlite3.IntegrityError):
+            return tamper(home, f"UPDATE {table} SET {column} = ? WHERE {where}", (value, *key.values())) == 1
+    return False
+
+
+def sample_of(home: Path, table: str) -> list[dict[str, Any]]:
+    """A few rows, from the whole length of the table."""
+    names = [name for its_table, name in columns() if its_table == table]
+    all_rows = [dict(zip(names, row, strict=True)) for row in rows(home, f"SELECT {', '.join(names)} FROM {table}")]
+    return all_rows[:: max(1, len(all_rows) // ROWS_A_COLUMN)][:ROWS_A_COLUMN]
+
+
+def test_a_clean_home_has_no_findings(home: Path) -> None:
+    assert findings(home) == []
+    assert all(rows(home, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES)
+
+
+def test_the_schema_has_no_table_that_these_tests_do_not_know() -> None:
+    assert {table for table, _ in columns()} == set(TABLES)
+
+
+@pytest.mark.parametrize(("table", "column"), columns())
+def test_a_change_in_any_column_of_any_table_is_named(pristine: Path, tmp_path: Path, table: str, column: str) -> None:
+    for number, row in enumerate(sample_of(pristine, table)):
+        if row[column] is None:
+            continue
+        home = copy_of(pristine, tmp_path / str(number))
+        assert alter(home, table, column, row, flipped(row[column]))
+        found = " ".join(findings(home))
+        assert f"table {table}" in found or (table in ("records", "events") and _names_a_place(found))
+
+
+def _names_a_place(found: str) -> bool:
+    return "partition " in found or "record " in found
+
+
+@pytest.mark.parametrize("value", [None, b"", bytes(8)])
+def test_a_salt_that_is_set_or_dropped_is_named(home: Path, value: bytes | None) -> None:
+    assert tamper(home, f"UPDATE events SET salt = ? WHERE (salt IS NULL) = {int(value is not None)}", (value,))
+    assert "was altered" in findings(home)[0]
+
+
+def test_text_that_is_no_longer_utf_8_is_named(home: Path) -> None:
+    assert tamper(home, "UPDATE terms SET text = CAST(x'ff6f726d' AS TEXT) WHERE id = 0 AND controller = 1")
+    assert "table terms: number 0 was altered" in findings(home)
+
+
+def test_an_altered_controller_answers_nothing_while_the_others_do(home: Path) -> None:
+    assert tamper(home, "UPDATE controllers SET name = 'opencontacs' WHERE name = ?", (CONTROLLER,))
+
+    async def look(controller: str) -> int:
+        async with open_services(settings_of(home)) as services:
+            return len(await services.store.heads(controller))
+
+    assert asyncio.run(look("openscape")) == 8
+    with pytest.raises(StoreDamaged, match="table controllers"):
+        asyncio.run(look(CONTROLLER))
+
+
+def test_a_byte_flipped_anywhere_in_the_file_is_found_or_changes_nothing(pristine: Path, tmp_path: Path) -> None:
+    draw = random.Random(2)
+    content = store_file(pristine).read_bytes()
+    used = [offset for offset, byte in enumerate(content) if byte]
+    for number in range(RAW_FLIPS):
+        home = copy_of(pristine, tmp_path / str(number))
+        offset = draw.choice(used)
+        altered = bytearray(content)
+        altered[offset] ^= 1 << draw.randrange(8)
+        store_file(home).write_bytes(altered)
+        assert findings(home) or _dump(home) == _dump(pristine), f"offset {offset}"
+
+
+def _dump(home: Path) -> list[list[tuple[Any, ...]]]:
+    return [rows(home, f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES]
+
+
+def test_a_lost_index_entry_that_would_hide_a_refusal_is_found(home: Path) -> None:
+    (value,) = rows(home, "SELECT digest FROM records ORDER BY id DESC LIMIT 1")[0]
+    file = store_file(home)
+    content = file.read_bytes()
+    places = [at for at in range(len(content)) if content.startswith(value, at)]
+    assert len(places) == 2, "once in the table, once in its index"
+    for place in places:
+        file.write_bytes(content[:place] + bytes([value[0] ^ 8]) + content[place + 1 :])
+        assert findings(home)
+
+
+def test_the_last_event_deleted_is_named(home: Path) -> None:
+    assert tamper(home, f"DELETE FROM events WHERE (subject, version) = (SELECT subject, version {LAST_EVENT})")
+    assert any("cut off after event" in finding for finding in findings(home))
+
+
+def test_the_last_event_deleted_with_its_record_is_named(home: Path) -> None:
+    lasts = f"SELECT partition, max(position) FROM events WHERE partition / 8 = {OF_CONTROLLER} GROUP BY partition"
+    (subject,), *_ = rows(home, f"SELECT subject FROM events WHERE version = 1 AND (partition, position) IN ({lasts})")
+    tamper(home, "DELETE FROM events WHERE subject = ?", (subject,))
+    tamper(home, "DELETE FROM records WHERE id = ?", (subject,))
+    assert any("cut off after event" in finding for finding in findings(home))
+
+
+def test_the_last_event_undone_in_ledger_and_record_is_named(home: Path) -> None:
+    add_acts(home, ["late"])
+    earlier = copy_of(home, home.with_name("earlier"))
+    add_acts(home, ["late", "later"])
+    ((subject,),) = rows(
+        home, f"SELECT subject FROM events WHERE partition / 8 = {OF_CONTROLLER} ORDER BY 1 DESC LIMIT 1"
+    )
+    assert not rows(earlier, "SELECT * FROM records WHERE id = ?", (subject,))
+    tamper(home, "DELETE FROM events WHERE subject = ?", (subject,))
+    tamper(home, "DELETE FROM records WHERE id = ?", (subject,))
+    assert any("cut off after event" in finding for finding in findings(home))
+
+
+def test_a_deleted_record_is_named(home: Path) -> None:
+    tamper(home, f"DELETE FROM records WHERE id = (SELECT min(id) FROM records WHERE controller = {OF_CONTROLLER})")
+    assert any("the record of event" in finding and "is gone" in finding for finding in findings(home))
+
+
+def test_a_record_deleted_with_all_its_events_is_named(home: Path) -> None:
+    ((subject,),) = rows(home, f"SELECT min(id) FROM records WHERE controller = {OF_CONTROLLER}")
+    tamper(home, "DELETE FROM events WHERE subject = ?", (subject,))
+    tamper(home, "DELETE FROM records WHERE id = ?", (subject,))
+    assert any("is missing" in finding or "cut off" in finding for finding in findings(home))
+
+
+def test_a_record_that_no_event_made_is_named(home: Path) -> None:
+    copied = "9999, controller, kind, key, rules, version, randomblob(16), state"
+    tamper(home, f"INSERT INTO records SELECT {copied} FROM records LIMIT 1")
+    assert findings(home) == ["record 9999 is not what its events say"]
+
+
+@pytest.mark.parametrize("swapped", ["body", "body, salt", "body, salt, mac", "position"])
+def test_two_events_swapped_are_named(home: Path, swapped: str) -> None:
+    query = f"SELECT subject, version, {swapped} FROM events WHERE partition = ? AND salt IS NOT NULL ORDER BY position"
+    busiest = "SELECT partition FROM events WHERE salt IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
+    first, second, *_ = rows(home, query, rows(home, busiest)[0])
+    update = f"UPDATE events SET ({swapped}) = ({', '.join('?' * len(first[2:]))}) WHERE (subject, version) = (?, ?)"
+    if swapped == "position":
+        tamper(home, update, (99, *first[:2]))
+    tamper(home, update, (*first[2:], *second[:2]))
+    tamper(home, update, (*second[2:], *first[:2]))
+    assert any("was altered, moved, or follows another event" in finding for finding in findings(home))
+
+
+def test_an_earlier_copy_of_the_file_is_named_and_gives_no_decisions(pristine: Path, home: Path) -> None:
+    add_acts(home, [f"late{number}" for number in range(20)])
+    assert findings(home) == []
+    shutil.copyfile(store_file(pristine), store_file(home))
+    assert any("an older copy of the store was put back" in finding for finding in findings(home))
+    _expect_no_decisions(home)
+    assert any("an older copy of the store was put back" in finding for finding in findings(home)), "it stays known"
+
+
+def test_an_earlier_copy_that_went_on_differently_is_named(pristine: Path, home: Path) -> None:
+    add_acts(home, [f"late{number}" for number in range(20)])
+    shutil.copyfile(store_file(pristine), store_file(home))
+    add_acts(home, [f"other{number}" for number in range(60)])
+    assert any("is not the one that an earlier head signed" in finding for finding in findings(home))
+    _expect_no_decisions(home)
+
+
+def test_an_empty_store_in_the_place_of_the_real_one_is_named(home: Path) -> None:
+    store_file(home).unlink()
+    create(store_file(home))
+    assert f"controller {CONTROLLER} is not in the store" in findings(home)
+    _expect_no_decisions(home)
+
+
+def _expect_no_decisions(home: Path) -> None:
+    async def decide() -> None:
+        async with open_services(settings_of(home)) as services:
+            await services.deciding(CONTROLLER)
+
+    with pytest.raises(StoreDamaged, match="lost events that were acknowledged"):
+        asyncio.run(decide())
+
+
+def test_a_restored_copy_decides_again_once_its_checkpoint_is_put_aside(pristine: Path, home: Path) -> None:
+    add_acts(home, ["late"])
+    shutil.copyfile(store_file(pristine), store_file(home))
+    _expect_no_decisions(home)
+    (home / "checkpoint.json").rename(home / "checkpoint.json.set-aside")
+    add_acts(home, [])
+    assert findings(home) == []
+
+
+Spoil = Callable[[dict[str, Any]], None]
+
+
+def _lower_a_position(document: dict[str, Any]) -> None:
+    heads = document["controllers"][CONTROLLER]["heads"]
+    next(head for head in heads if head["position"])["position"] -= 1
+
+
+def _change_a_head(document: dict[str, Any]) -> None:
+    heads = document["controllers"][CONTROLLER]["heads"]
+    next(head for head in heads if head["position"])["mac"] = "00" * 16
+
+
+def _take_another_controllers(document: dict[str, Any]) -> None:
+    document["controllers"][CONTROLLER] = document["controllers"]["openscape"]
+
+
+@pytest.mark.parametrize("spoil", [_lower_a_position, _change_a_head, _take_another_controllers])
+def test_an_altered_checkpoint_is_named(home: Path, spoil: Spoil) -> None:
+    file = home / "checkpoint.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    spoil(document)
+    file.write_text(json.dumps(document), encoding="utf-8")
+    assert findings(home)[0].startswith(f"checkpoint.json: {CONTROLLER}: the ledger heads")
+    assert json.loads(file.read_text(encoding="utf-8")) == document, "it is evidence and stays"
+
+
+def test_a_missing_checkpoint_is_named(home: Path) -> None:
+    (home / "checkpoint.json").unlink()
+    assert findings(home)[0] == "checkpoint.json: missing; nothing shows whether the store was rolled back"
+
+
+def test_no_finding_quotes_a_value(home: Path) -> None:
+    tamper(home, "UPDATE records SET state = CAST('person1@acme.example' AS BLOB)")
+    tamper(home, "UPDATE events SET body = CAST('person1@acme.example' AS BLOB)")
+    assert "person1" not in " ".join(findings(home))

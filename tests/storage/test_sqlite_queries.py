@@ -1,0 +1,123 @@
+"""How the store works: one query a batch and table, an index under each, single acts before bulk ones."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from prefcenter.domain.events import EVERYTHING
+from prefcenter.domain.terms import Channel, Reason
+from prefcenter.security.digests import Digester
+from prefcenter.security.keyring import Keyring
+from prefcenter.services.decisions import Decisions, Question
+from prefcenter.services.recording import Recording
+from prefcenter.storage.sqlite import SqliteStore
+from prefcenter.storage.sqlite_writer import GroupCommitWriter
+from tests.contract.acts import first_refusal
+from tests.factories import NOW, POLICY
+
+ADDRESSES = 1_000
+
+
+class TracedStore(SqliteStore):
+    """A store that writes down each statement its reader runs."""
+
+    def trace(self) -> list[str]:
+        statements: list[str] = []
+        self._reader.set_trace_callback(statements.append)
+        return statements
+
+
+async def test_a_thousand_decisions_take_one_query_of_one_table(path: Path, keyring: Keyring) -> None:
+    store = TracedStore(path, keyring)
+    digester = Digester(keyring, POLICY.controller)
+    recording = Recording(POLICY, digester, store, lambda: NOW)
+    await recording.opt_out("person7@example.com", EVERYTHING, "form")
+    decisions = Decisions(POLICY, digester, store)
+    questions = [Question(f"person{number}@example.com", "jobs", Channel.EMAIL) for number in range(ADDRESSES)]
+    await decisions.decide(questions[7], NOW)
+    statements = store.trace()
+    decided = await decisions.decide_many(questions, NOW)
+    assert len(statements) == 1
+    assert " FROM records " in statements[0]
+    assert [number for number, item in enumerate(decided) if item.reason is Reason.OPTED_OUT] == [7]
+    await store.close()
+
+
+def test_look_ups_and_feeds_go_through_an_index(path: Path) -> None:
+    queries = (
+        "SELECT state FROM records WHERE controller = 1 AND digest IN (x'00', x'01')",
+        "SELECT mac FROM events WHERE partition = 8 ORDER BY position DESC LIMIT 1",
+        "SELECT body FROM events WHERE partition = 8 AND position > 5 ORDER BY position LIMIT 10",
+        "SELECT body FROM events WHERE subject = 1 AND version < 3",
+    )
+    with closing(sqlite3.connect(path)) as connection:
+        for query in queries:
+            plan = [detail for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+            assert all(step.startswith("SEARCH") for step in plan), plan
+
+
+def test_single_acts_go_before_bulk_ones_that_came_earlier(path: Path) -> None:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    writer = GroupCommitWriter(connection, lambda: None)
+    may_go_on, order = threading.Event(), list[str]()
+    outcomes = [
+        writer.submit(lambda: may_go_on.wait(5), bulk=True),
+        writer.submit(lambda: order.append("bulk 1"), bulk=True),
+        writer.submit(lambda: order.append("bulk 2"), bulk=True),
+        writer.submit(lambda: order.append("single")),
+    ]
+    may_go_on.set()
+    for outcome in outcomes:
+        outcome.result(timeout=5)
+    writer.close()
+    assert order == ["single", "bulk 1", "bulk 2"]
+
+
+async def test_acts_that_wait_together_share_a_commit(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    await store.append("acme", [first_refusal("first")])
+    commits: list[str] = []
+    await store._write(lambda connection: connection.set_trace_callback(commits.append))
+    await asyncio.gather(*(store.append("acme", [first_refusal(f"person {number}")]) for number in range(100)))
+    assert sum(statement == "COMMIT" for statement in commits) < 10
+    await store.close()
+
+
+async def test_an_act_whose_caller_gave_up_while_it_waited_is_not_done(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    await store.append("acme", [first_refusal("first")])
+    may_go_on = threading.Event()
+    blocking = asyncio.create_task(store._write(lambda _: may_go_on.wait(5)))
+    await asyncio.sleep(0.05)
+    given_up = asyncio.create_task(store.append("acme", [first_refusal("pat")]))
+    await asyncio.sleep(0.05)
+    given_up.cancel()
+    await asyncio.sleep(0)
+    may_go_on.set()
+    await blocking
+    assert await store.load("acme", [first_refusal("pat").after.subject]) == []
+    await store.close()
+
+
+async def test_a_fault_in_one_act_fails_that_act_alone(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    may_go_on = threading.Event()
+    blocking = asyncio.create_task(store._write(lambda _: may_go_on.wait(5)))
+    await asyncio.sleep(0.05)
+    acts = asyncio.gather(
+        store.append("acme", [first_refusal("kim")]),
+        store._write(lambda _: 1 // 0),
+        store.append("acme", [first_refusal("lee")]),
+        return_exceptions=True,
+    )
+    await asyncio.sleep(0.05)
+    may_go_on.set()
+    assert [type(outcome) for outcome in await acts] == [type(None), ZeroDivisionError, type(None)]
+    assert await blocking
+    heads = await store.heads("acme")
+    assert sum(head.position for head in heads) == 2
+    await store.close()
