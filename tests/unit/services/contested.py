@@ -1,0 +1,49 @@
+"""A home's store in which somebody else is always first, for a while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from prefcenter.domain.errors import VersionConflict
+from prefcenter.security.digests import Digester
+from prefcenter.security.keyring import load_keyring
+from prefcenter.services.importing import Importing
+from prefcenter.services.ports import Change
+from prefcenter.services.recording import Recording
+from prefcenter.storage.sqlite import SqliteStore
+from tests.running_home import RunningHome
+from tests.unit.services.asking import CONTROLLER
+
+
+class ContestedStore(SqliteStore):
+    """Its first appends lose against another writer; close it when done."""
+
+    conflicts = 0
+
+    async def append(self, controller: str, changes: Sequence[Change], *, bulk: bool = False) -> None:
+        if self.conflicts:
+            self.conflicts -= 1
+            raise VersionConflict("somebody was first")
+        await super().append(controller, changes, bulk=bulk)
+
+
+def store_path(home: RunningHome) -> Path:
+    return Path(unquote(urlsplit(home.settings.store_url).path))
+
+
+def contested_store(home: RunningHome, conflicts: int) -> ContestedStore:
+    store = ContestedStore(store_path(home), load_keyring(home.settings.keyring))
+    store.conflicts = conflicts
+    return store
+
+
+def recording_on(home: RunningHome, store: ContestedStore) -> Recording:
+    digester = Digester(load_keyring(home.settings.keyring), CONTROLLER)
+    return Recording(home.of(CONTROLLER).policy, digester, store, home.clock)
+
+
+def importing_on(home: RunningHome, store: ContestedStore) -> Importing:
+    digester = Digester(load_keyring(home.settings.keyring), CONTROLLER)
+    return Importing(home.of(CONTROLLER).policy, digester, store, home.clock, recording_on(home, store))
