@@ -30,18 +30,16 @@ class Sealer:
 
     def seal(self, key_id: int, label: str, *fields: Field) -> bytes:
         """The MAC over labelled fields; raises KeyError for a key that the keyring does not hold."""
-        message = b"".join(_framed(field) for field in (label, *fields))
-        return hmac.digest(self._subkeys[key_id], message, "sha256")[:MAC_BYTES]
+        message: list[bytes] = []
+        for field in (label, *fields):
+            content = field if isinstance(field, bytes) else _octets(field)
+            message += (len(content).to_bytes(4, "big"), content)
+        return hmac.digest(self._subkeys[key_id], b"".join(message), "sha256")[:MAC_BYTES]
 
     def holds(self, key_id: int, mac: bytes, label: str, *fields: Field) -> bool:
         """Whether a MAC is ours and of these fields."""
         return key_id in self._subkeys and hmac.compare_digest(mac, self.seal(key_id, label, *fields))
 
 
-def _framed(field: Field) -> bytes:
-    content = field.to_bytes(8, "big", signed=True) if isinstance(field, int) else _octets(field)
-    return len(content).to_bytes(4, "big") + content
-
-
-def _octets(field: bytes | str) -> bytes:
-    return field.encode() if isinstance(field, str) else field
+def _octets(field: str | int) -> bytes:
+    return field.encode() if isinstance(field, str) else field.to_bytes(8, "big", signed=True)

@@ -79,6 +79,7 @@ class SqliteStore:
         self._write_heads: dict[int, Head] = {}
         self._write_ids: dict[str, int] | None = None
         self._has_noted_key = False
+        self._last_row_id: int | None = None
         self._writer: GroupCommitWriter | None = None
         self._writer_lock = threading.Lock()
         self._reader = self._open(writable=not read_only)
@@ -287,6 +288,7 @@ class SqliteStore:
         self._write_heads.clear()
         self._write_ids = None
         self._has_noted_key = False
+        self._last_row_id = None
 
     def _known_ids(self, connection: sqlite3.Connection) -> dict[str, int]:
         if self._write_ids is None:
@@ -315,13 +317,12 @@ class SqliteStore:
         row_ids = unmoved_row_ids(connection, self._known_ids(connection).get(controller), changes)
         controller_id = self._controller_id(connection, controller)
         intern = self._interner(connection, controller, controller_id)
-        (next_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM records").fetchone()
         records, events, erased = [], [], []
         for change in changes:
             subject = change.after.subject
             row_id = row_ids.get(subject.value)
             if row_id is None:
-                row_id, next_id = next_id, next_id + 1
+                row_id = self._next_row_id(connection)
             state = encode_record(change.after, intern)
             records.append((row_id, controller_id, *subject_columns(subject), change.after.version, state))
             for version, event in enumerate(change.events, change.before.version + 1):
@@ -335,6 +336,12 @@ class SqliteStore:
         connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
         for row_id, version in erased:
             drop_bodies(connection, row_id, version)
+
+    def _next_row_id(self, connection: sqlite3.Connection) -> int:
+        if self._last_row_id is None:
+            (self._last_row_id,) = connection.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()
+        self._last_row_id += 1
+        return self._last_row_id
 
     def _interner(self, connection: sqlite3.Connection, controller: str, controller_id: int) -> Callable[[str], int]:
         sealer = self._sealers[controller]
