@@ -115,6 +115,18 @@ def fold(record: Record, event: Event) -> Record:
     return _erased(after, event)
 
 
+def written_by(record: Record, event: Event) -> Record | None:
+    """The record that an act has to write, or None where it says nothing new.
+
+    The same grant again is a no-op, whatever end it names: same exact address, cell, wording and time of giving
+    (CONTRACTS: Same grant).
+    """
+    if isinstance(event, Granted) and any(_is_same_grant(grant, event) for grant in record.grants):
+        return None
+    after = fold(record, event)
+    return None if after.has_same_choices(record) else after
+
+
 def fold_all(subject: Digest, events: Iterable[Event]) -> Record:
     """The record of a subject from all its events, in the order of their versions."""
     record = Record(subject)
@@ -179,6 +191,18 @@ def _granted(record: Record, event: Granted) -> Record:
         return record
     kept = tuple(old for old in record.grants if not _makes_redundant(grant, old))
     return replace(record, grants=(*kept, grant))
+
+
+def _is_same_grant(grant: Grant, event: Granted) -> bool:
+    if event.stated_ms is None or not grant.at.is_stated:
+        return False
+    given_ms = min(event.stated_ms, event.received_ms)
+    return (grant.exact, grant.cell, grant.wording, grant.at.time_ms) == (
+        event.exact,
+        event.cell,
+        event.wording,
+        given_ms,
+    )
 
 
 def _makes_redundant(other: Grant, grant: Grant) -> bool:

@@ -19,7 +19,7 @@ from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError, StoreBusy, VersionConflict
 from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import LIFTED_BY_LATER_CONSENT, Grant, Record, fold, is_later
+from prefcenter.domain.record import LIFTED_BY_LATER_CONSENT, Grant, Record, is_later, written_by
 from prefcenter.domain.terms import AddressKind, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
@@ -172,8 +172,8 @@ class _Batch:
         """Fold one row in and say what it did."""
         subject = row.target.write_to
         record = self._now.get(subject) or Record(subject)
-        after = fold(record, row.event)
-        if after.has_same_choices(record):
+        after = written_by(record, row.event)
+        if after is None:
             return RowOutcome.ALREADY
         before = self._dossier(row.target)
         self._now[subject] = after

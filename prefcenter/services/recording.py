@@ -16,7 +16,7 @@ from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import ActRefused, InvalidInput, StoreBusy, VersionConflict
 from prefcenter.domain.events import EVERYTHING, Cell, Delivered, Erased, Event, Granted, Lifted, Refused, Scope
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, Record, erasure_survivors, fold
+from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, Record, erasure_survivors, written_by
 from prefcenter.domain.terms import AddressKind, Channel, PurposeClass, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import AddressDigests, Digester
@@ -200,8 +200,7 @@ class Recording:
         for attempt in range(ATTEMPTS_MAX):
             records = await self._dossier(target)
             received_ms = max([self._clock(), *(record.latest_ms for record in records)])
-            changes = [change_of(record, make(received_ms, record)) for record in records if concerns(record)]
-            changes = [change for change in changes if not change.after.has_same_choices(change.before)]
+            changes = _changes([record for record in records if concerns(record)], make, received_ms)
             try:
                 if changes:
                     await self._store.append(self._policy.controller, changes)
@@ -231,9 +230,11 @@ def granted(target: Target, consent: Consent, received_ms: int, stated_ms: int |
     return Granted(received_ms, stated_ms, target.exact, consent.cell, *evidence, consent.expires_ms)
 
 
-def change_of(record: Record, event: Event) -> Change:
-    """One event on one record, with its fold."""
-    return Change(record, (event,), fold(record, event))
+def _changes(records: Sequence[Record], make: EventMaker, received_ms: int) -> list[Change]:
+    """What an act has to append: nothing where a record says it already."""
+    events = [(record, make(received_ms, record)) for record in records]
+    written = [(record, event, written_by(record, event)) for record, event in events]
+    return [Change(record, (event,), after) for record, event, after in written if after is not None]
 
 
 _OTHER_WAYS = {

@@ -21,7 +21,7 @@ from prefcenter.domain.events import (
     Refused,
     Scope,
 )
-from prefcenter.domain.record import Record, erasure_survivors, fold, fold_all, is_later
+from prefcenter.domain.record import Record, erasure_survivors, fold, fold_all, is_later, written_by
 from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
 from tests.factories import EXACT, HOUR, NOW, OFFERS_BY_EMAIL, OTHER_EXACT, SECOND, SUBJECT, live, stated
 
@@ -336,3 +336,34 @@ def test_only_a_scope_that_names_nothing_is_everything() -> None:
     assert Scope().is_everything
     named = [Scope("offers"), Scope(None, PurposeClass.PROMOTIONAL), BY_EMAIL, Scope(data_use="profiling")]
     assert not any(scope.is_everything for scope in named)
+
+
+def test_the_same_grant_again_writes_nothing_whatever_end_it_names() -> None:
+    record = record_of(granted(stated_ms=NOW - HOUR, expires_ms=NOW + HOUR))
+    assert written_by(record, granted(stated_ms=NOW - HOUR, expires_ms=NOW + 2 * HOUR)) is None
+
+
+@pytest.mark.parametrize(
+    "another",
+    [
+        granted(stated_ms=NOW - HOUR + 1),
+        granted(stated_ms=NOW - HOUR, wording="wording-2"),
+        granted(stated_ms=NOW - HOUR, exact=OTHER_EXACT),
+        granted(stated_ms=NOW - HOUR, cell=Cell(None, None, "profiling")),
+        granted(),
+    ],
+    ids=["time", "wording", "address", "cell", "live"],
+)
+def test_a_grant_that_differs_in_any_part_is_another_one(another: Granted) -> None:
+    record = record_of(granted(stated_ms=NOW - HOUR, expires_ms=NOW + HOUR))
+    assert written_by(record, another) == fold(record, another)
+
+
+def test_a_live_grant_is_never_the_same_as_another() -> None:
+    record = record_of(granted(expires_ms=NOW + HOUR))
+    assert written_by(record, granted(stated_ms=NOW)) is not None
+
+
+def test_an_event_that_changes_no_choice_writes_nothing() -> None:
+    record = record_of(refused(stated_ms=NOW))
+    assert written_by(record, refused(stated_ms=NOW - HOUR)) is None
