@@ -211,6 +211,8 @@ async def audit(
         witnesses = [*signed.items(), *other_witnesses(services.sealer_of)]
         known = {*await services.store.controllers(), *(name for name, _ in witnesses)}
         reports = {}
+        if set(controllers) - known:
+            raise InvalidInput(f"controller: not one of this store ({', '.join(sorted(known))})")
         for controller in controllers or sorted(known):
             expected = [heads for name, heads in witnesses if name == controller]
             report = await services.store.audit(controller, expected)

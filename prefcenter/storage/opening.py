@@ -32,6 +32,7 @@ def _sqlite_path(url: str) -> tuple[Path, bool]:
     parts = urlsplit(url)
     path = Path(unquote(parts.path))
     mode = parse_qs(parts.query).get("mode", ["rw"])
-    if parts.scheme != "sqlite" or parts.netloc or not path.name or mode not in (["rw"], ["ro"]):
+    is_file = parts.scheme == "sqlite" and not parts.netloc and path.is_absolute() and path.name
+    if not is_file or mode not in (["rw"], ["ro"]):
         raise InvalidInput(_EXPECTED)
     return path, mode == ["ro"]
