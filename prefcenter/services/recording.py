@@ -163,8 +163,6 @@ class Recording:
 
     def _check_names(self, scope: Scope) -> None:
         """A refusal of a purpose that nobody knows would bind nothing, so a misspelt one is an error."""
-        if (scope.purpose, scope.purpose_class, scope.data_use).count(None) < 2:
-            raise InvalidInput("scope: name a purpose, a class or a data use, and not two of them")
         if sum(part is not None for part in (scope.purpose, scope.purpose_class, scope.data_use)) > 1:
             raise InvalidInput("scope: name a purpose, a class or a data use; what is all of them at once is nothing")
         succeeded = {name for purpose in self._policy.purposes for name in purpose.succeeds}
