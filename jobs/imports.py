@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -44,7 +44,7 @@ class Importer(Protocol):
 
     def subjects(self, address: str, kind: AddressKind) -> Sequence[Digest]: ...
 
-    async def delist(self, registry: str, listed: frozenset[bytes]) -> int: ...
+    async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,8 @@ async def import_refusals(
     """Refuse every address of a list. Raises InvalidInput or ActRefused before anything is written.
 
     A registry is replaced only by a list that is whole: with an invalid row, or none at all, what the list adds stays
-    and ActRefused says that nothing was lifted.
+    and ActRefused says that nothing was lifted. It is replaced for the scope of the import only: a list for calls says
+    nothing about texts or email. The same list again lifts nobody whom a later one named.
     """
     if plan.replace_registry and plan.reason is not RefusalReason.ON_REGISTRY:
         raise InvalidInput("--replace-registry: goes with --reason on_registry")
@@ -121,7 +122,8 @@ async def import_refusals(
 
     report = await _import(opened, lambda record: columns.row(record, begun_ms), refuse, progress)
     if plan.replace_registry:
-        report.lifted = await _replace_registry(plan, importer, report, frozenset(listed))
+        _require_whole(plan, report, listed)
+        report.lifted = await importer.delist(plan.source, scope, frozenset(listed), begun_ms)
     return report
 
 
@@ -136,14 +138,12 @@ async def import_grants(
 
 def _options(plan: RefusalImport, scope: Scope) -> list[str]:
     """What makes two imports of one file the same import."""
-    columns = (plan.column or "", plan.time_column or "")
+    columns = (plan.column or "", plan.time_column or "", "replace" if plan.replace_registry else "")
     parts = (scope.purpose, scope.purpose_class, scope.channel, scope.data_use)
     return [plan.channel, plan.reason, plan.source, *columns, *(part or "" for part in parts)]
 
 
-async def _replace_registry(
-    plan: RefusalImport, importer: Importer, report: ImportReport, listed: frozenset[bytes]
-) -> int:
+def _require_whole(plan: RefusalImport, report: ImportReport, listed: Set[bytes]) -> None:
     if report.invalid_file is not None:
         raise ActRefused(
             f"{plan.path}: a registry is replaced only by a whole list, and {report.invalid} of {report.read} rows are"
@@ -151,7 +151,6 @@ async def _replace_registry(
         )
     if not listed:
         raise ActRefused(f"{plan.path}: a registry is replaced only by a list that names somebody; nothing was lifted")
-    return await importer.delist(plan.source, listed)
 
 
 class _RefusalColumns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import time
@@ -21,7 +22,7 @@ from prefcenter.security.keyring import Keyring, load_keyring, new_keyring, save
 from prefcenter.security.seals import Sealer
 from prefcenter.services.checkpoint import Checkpoint, SealerOf
 from prefcenter.services.clause_register import clauses_file, known_clauses
-from prefcenter.services.decisions import Decisions
+from prefcenter.services.decisions import Decisions, require_all_keys
 from prefcenter.services.policies import PolicyBook
 from prefcenter.services.policy_files import STARTER_POLICY_FILE_NAME, load_policies, starter_policy_text
 from prefcenter.services.ports import AuditReport, Clock, Store
@@ -87,11 +88,7 @@ class Services:
 
         Nor does one with records under a key that the keyring does not hold, for they would not be found.
         """
-        unknown = await self.store.unknown_keys()
-        if unknown:
-            raise KeyringError(
-                f"keyring.json: lacks key {unknown[0]}, which wrote to this store; put the newest backup of it back"
-            )
+        await require_all_keys(self.store)
         if not await self.checkpoint.is_held_by(self.store, controller):
             raise StoreDamaged(
                 "the store has lost events that were acknowledged (an older copy put back?); run `prefcenter audit"
@@ -124,32 +121,49 @@ async def init_home(settings: Settings, policies: Path | None, clock: Clock = sy
     `policies` is a directory to copy; without it the home starts with one commented policy. Raises InvalidInput
     where something stands already, InvalidPolicy for faulty policies.
     """
-    built = _beside(settings.home)
+    home, built = _place_to_build(settings.home)
     try:
         inside = settings.moved_to(built)
         controllers = _build(inside, policies, clock)
         async with open_services(inside, clock) as services:
             for controller in controllers:
                 await services.policies.in_force(controller)
-        _put_in_place(built, settings.home)
+        _put_in_place(built, home)
     except BaseException:
         shutil.rmtree(built, ignore_errors=True)
         raise
     return controllers
 
 
-def _beside(home: Path) -> Path:
-    """A new directory beside the home to be, which is renamed when it is whole."""
+def _place_to_build(home: Path) -> tuple[Path, Path]:
+    """The home to be without links, and a new directory to build it in: beside it, or inside of an empty one.
+
+    An empty one may be a mount, which nothing can be renamed to.
+    """
+    home = home.resolve()
     if home.exists() and (not home.is_dir() or any(home.iterdir())):
         raise InvalidInput(f"{home.name}: not empty; a home is made once, and a second `init` would lose the first")
     home.parent.mkdir(parents=True, exist_ok=True)
-    built = home.with_name(f".{home.name}.{secrets.token_hex(4)}")
+    directory = home if home.exists() else home.parent
+    built = directory / f".{home.name}.{secrets.token_hex(4)}"
     built.mkdir(mode=0o700)
-    return built
+    return home, built
 
 
 def _put_in_place(built: Path, home: Path) -> None:
-    built.replace(home)
+    """Move the home into place, on disk before anything is acknowledged in it. The keyring comes last: it makes it."""
+    if built.parent == home:
+        for path in sorted(built.iterdir(), key=lambda path: path.name == "keyring.json"):
+            path.replace(home / path.name)
+        built.rmdir()
+    else:
+        built.replace(home)
+    for directory in (home, home.parent):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _build(inside: Settings, policies: Path | None, clock: Clock) -> Sequence[str]:
@@ -167,6 +181,8 @@ def _copy_policies(source: Path | None, target: Path) -> None:
         return
     if not source.is_dir():
         raise InvalidInput(f"{source.name}: not a directory of policies")
+    if not any(source.glob("*.toml")):
+        raise InvalidInput(f"{source.name}: expected at least one policy, in a file `<controller>.toml`")
     for path in (*source.glob("*.toml"), *source.glob("clauses.md")):
         shutil.copyfile(path, target / path.name)
 

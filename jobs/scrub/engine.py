@@ -19,7 +19,7 @@ from jobs.scrub.tally import EMPTY, RAGGED, Outcome, Output, Tally, outcome_of
 from prefcenter.domain.address import read_address_class
 from prefcenter.domain.address.blanks import stripped
 from prefcenter.domain.decision import Decision
-from prefcenter.domain.errors import InvalidInput, StoreError
+from prefcenter.domain.errors import InvalidInput, KeyringError, StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.time import MS_PER_HOUR, format_time
@@ -130,7 +130,7 @@ class _Job:
         """Whether a refusal may have come in between the last look and the outputs' appearance; no answer means yes."""
         try:
             return await self.decider.heads() != heads
-        except StoreError:
+        except (StoreError, KeyringError):
             return True
 
     async def _decide_rows(self, sink: RowSink) -> _Result:
@@ -187,7 +187,9 @@ class _Job:
             "list": _list_document(self.contacts, tally.read),
             "counts": {"read": tally.read, **{output.value: tally.written[output] for output in Output}},
             "reasons": {of.value: tally.reasons_of(of) for of in (Output.SUPPRESSED, Output.REJECTED)},
-            "outputs": {name: {"sha256": file.sha256, "bytes": file.size} for name, file in result.files.items()},
+            "outputs": {
+                _shown(name): {"sha256": file.sha256, "bytes": file.size} for name, file in result.files.items()
+            },
             "policyVersion": policy.version,
             "ledger": {"heads": heads_as_json(heads)},
             "at": format_time(self.at_ms),
@@ -223,10 +225,15 @@ def _batches(records: Iterator[RawRecord]) -> Iterator[list[RawRecord]]:
         yield batch
 
 
+def _shown(file_name: str) -> str:
+    """A file's name as text; one with bytes that are no UTF-8 could be neither signed nor shown."""
+    return file_name.encode("utf-8", "replace").decode()
+
+
 def _list_document(contacts: OpenList, rows: int) -> dict[str, Any]:
     """The list as the manifest tells of it: never its headings, for a row might have been taken for them."""
     return {
-        "name": contacts.path.name.encode("utf-8", "replace").decode(),
+        "name": _shown(contacts.path.name),
         "sha256": contacts.sha256,
         "rows": rows,
         "encoding": contacts.encoding.label,

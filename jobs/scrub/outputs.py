@@ -75,9 +75,10 @@ class PartialDirectory:
         _remove_leftovers(self._out)
         try:
             self._path = Path(tempfile.mkdtemp(prefix=_prefix(self._out), dir=self._out.parent))
+            # Another run to the same place may take it for a leftover until it is locked; then it is gone here.
+            self._lock = os.open(self._path, os.O_RDONLY)
         except OSError as error:
             raise self._fault(error) from None
-        self._lock = os.open(self._path, os.O_RDONLY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         return self
 

@@ -10,7 +10,6 @@ import click
 from prefcenter.bootstrap import open_services
 from prefcenter.cli.options import (
     TimeType,
-    WordType,
     address_argument,
     at_option,
     channel_option,
@@ -18,6 +17,7 @@ from prefcenter.cli.options import (
     controller_option,
     data_use_option,
     purpose_option,
+    reason_option,
 )
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.domain.address import mask
@@ -77,14 +77,14 @@ def opt_out(
     return _say(is_new, address, f"opted out of {_in_words(scope)}")
 
 
-@click.command()
+@click.command(short_help="Record that ADDRESS consented to one purpose or data use.")
 @address_argument
 @controller_option
 @purpose_option(purpose_help="The kind of message consented to.")
 @channel_option()
 @data_use_option()
 @click.option("--wording", required=True, metavar="ID", help="What the person was shown: an id, may end in @version.")
-@click.option("--method", required=True, metavar="SLUG", help="How they said yes: form, double-opt-in, phone, …")
+@click.option("--method", required=True, metavar="SLUG", help="How they said yes: form, double-opt-in, phone.")
 @at_option(end_of_day=False, at_help="When they said yes, if earlier than now.")
 @click.option("--expires", "expires_ms", type=TimeType(end_of_day=False), metavar="TIME", help="When it ends.")
 @click.pass_obj
@@ -104,8 +104,9 @@ def consent(
 
     \b
     Example:
-      prefcenter consent pat@gmail.com --controller opencontact --purpose client-marketing \\
-          --channel email --wording newsletter-form@3 --method form
+      prefcenter consent pat@gmail.com --controller opencontact \\
+          --purpose client-marketing --channel email \\
+          --wording newsletter-form@3 --method form
 
     It counts for exactly this address. Whoever runs this attests that the person said so.
     """
@@ -122,7 +123,7 @@ def consent(
 @click.command()
 @address_argument
 @controller_option
-@click.option("--reason", required=True, type=WordType(RefusalReason), help="Why.")
+@reason_option(required=True, reason_help=f"Why: {', '.join(RefusalReason)}.")
 @click.option("--source", required=True, metavar="SLUG", help="Where it comes from: a short slug, never free text.")
 @purpose_option(purpose_help="Only this kind of message.")
 @channel_option(channel_help="Only this channel.")
@@ -144,7 +145,8 @@ def suppress(
 
     \b
     Example:
-      prefcenter suppress pat@acme.example --controller opencontact --reason bounced --source smtp-relay
+      prefcenter suppress pat@acme.example --controller opencontact \\
+          --reason bounced --source smtp-relay
 
     `erased` drops all but one keyed refusal and cannot be undone.
     """
@@ -161,7 +163,7 @@ def suppress(
 @click.command()
 @address_argument
 @controller_option
-@click.option("--reason", required=True, type=WordType(RefusalReason), help="Which refusals.")
+@reason_option(required=True, reason_help="Which refusals: bounced, manual, minor, restricted or legal.")
 @click.option("--cause", required=True, metavar="SLUG", help="Why it is right to lift them; goes into the ledger.")
 @purpose_option(purpose_help="Only refusals of this purpose.")
 @channel_option(channel_help="Only refusals of this channel.")
@@ -179,7 +181,8 @@ def lift(
 
     \b
     Example:
-      prefcenter lift pat@acme.example --controller opencontact --reason bounced --cause mailbox-works-again
+      prefcenter lift pat@acme.example --controller opencontact \\
+          --reason bounced --cause mailbox-works-again
 
     What a person refused (opted_out, complained, erased) only the person's own later consent sets aside.
     """

@@ -66,7 +66,8 @@ def check(
         raise click.UsageError("Missing option '--channel'.")
     question = Question(address, purpose, channel, data_use, address_class, audience)
     decision, fault = asyncio.run(_decide(settings, controller, question, at_ms))
-    click.echo(json.dumps(decision_json(decision)) if as_json else decision_text(decision))
+    explanation = explain(decision, of_data_use=data_use is not None)
+    click.echo(json.dumps(_as_json(decision, explanation)) if as_json else _as_text(decision, explanation))
     if fault is not None:
         raise fault
     return EXIT_DONE if decision.is_allowed else EXIT_NO
@@ -84,28 +85,28 @@ async def _decide(
         return check_failed("", now_ms), error
 
 
-def decision_json(decision: Decision) -> dict[str, object]:
+def _as_json(decision: Decision, explanation: str) -> dict[str, object]:
     """A decision as every JSON of ours writes it (DESIGN §6: Decision)."""
     return {
         "allowed": decision.is_allowed,
         "reason": decision.reason.value,
         "basis": decision.basis.value if decision.basis else None,
         "clause": decision.clause,
-        "explanation": explain(decision),
+        "explanation": explanation,
         "policyVersion": decision.policy_version,
         "decidedAt": format_time(decision.decided_at_ms),
         "validUntil": format_time(decision.valid_until_ms),
     }
 
 
-def decision_text(decision: Decision) -> str:
+def _as_text(decision: Decision, explanation: str) -> str:
     """A decision for people: the answer, why, and for how long."""
     verdict = f"permitted  {decision.basis}" if decision.is_allowed else f"refused  {decision.reason}"
     clause = f"  (clause {decision.clause})" if decision.clause else ""
     return "\n".join(
         (
             verdict + clause,
-            explain(decision),
+            explanation,
             f"policy {decision.policy_version or 'unknown'}, decided {format_time(decision.decided_at_ms)},"
             f" valid until {format_time(decision.valid_until_ms)}",
         )

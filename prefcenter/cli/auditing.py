@@ -9,11 +9,12 @@ import click
 
 from jobs.scrub.manifest import manifest_heads
 from prefcenter import bootstrap
+from prefcenter.cli.counts import counted
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.settings import Settings
 
 
-@click.group()
+@click.group(short_help="Show that nothing was altered, removed or rolled back.")
 def audit() -> None:
     """Show that nothing was altered, removed, reordered or rolled back.
 
@@ -23,7 +24,7 @@ def audit() -> None:
     """
 
 
-@audit.command()
+@audit.command(short_help="Verify chains, records and tables.")
 @click.option("--controller", "controllers", multiple=True, metavar="ID", help="Only this controller; may be repeated.")
 @click.option(
     "--against",
@@ -47,8 +48,8 @@ def verify(settings: Settings, controllers: tuple[str, ...], manifests: tuple[Pa
         )
     )
     for controller, report in reports.items():
-        verdict = f"{len(report.findings)} finding(s)" if report.findings else "whole"
-        click.echo(f"{controller}  {report.events} events, {report.records} records: {verdict}")
+        verdict = counted(len(report.findings), "finding") if report.findings else "whole"
+        click.echo(f"{controller}  {counted(report.events, 'event')}, {counted(report.records, 'record')}: {verdict}")
         for finding in report.findings:
             click.echo(f"  {finding}")
     return EXIT_NO if any(report.findings for report in reports.values()) else EXIT_DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import textwrap
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from jobs.demo.rows import DemoList
 from jobs.demo.story import Story, play
 from jobs.scrub import Manifest, ScrubPlan, scrub
 from prefcenter.bootstrap import Services, audit, init_home, open_services
+from prefcenter.cli.counts import counted
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.cli.scrubbing import manifest_summary
 from prefcenter.domain.address import mask
@@ -27,7 +29,9 @@ from prefcenter.domain.explanation import explain
 from prefcenter.services.ports import AuditReport
 from prefcenter.settings import read_settings
 
-COLUMN_CHARACTERS = 46
+COLUMN_CHARACTERS = 42
+LINE_CHARACTERS = 80
+"""The width of a plain terminal, which all but the sentences about answers keep to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Demo:
         return not any(report.findings for report in self.audits.values())
 
 
-@click.command()
+@click.command(short_help="Scrub two made-up lists in a temporary home, and explain.")
 def demo() -> int:
     """Make a home and two lists in a temporary place, play opt-outs and consents, scrub both lists, and explain.
 
@@ -113,8 +117,9 @@ def _summary(played: Demo) -> Iterator[str]:
         yield from _answer_lines(sample, decision)
     yield ""
     for controller, report in played.audits.items():
-        yield f"Ledger of {controller}: {report.events} events, {'; '.join(report.findings) or 'whole'}"
-    yield f"Look at {played.directory}: lists, kept, suppressed and rejected rows, report.html"
+        yield f"Ledger of {controller}: {counted(report.events, 'event')}, {'; '.join(report.findings) or 'whole'}"
+    yield f"Look at {played.directory}:"
+    yield "  the lists; kept, suppressed and rejected rows; manifest.json; report.html"
     yield f"All of it took {played.seconds:.1f} s"
 
 
@@ -123,13 +128,14 @@ def _what_was_made(played: Demo) -> Iterator[str]:
         defects = f"{len(made.defects)} kinds of defects of real exports"
         yield f"Made {made.file_name}: {len(made.rows):,} rows, {made.encoding}, {defects}"
     frequent = sorted(played.story.acts.items(), key=lambda act: -act[1])[:5]
-    told = ", ".join(f"{count} {kind}" for kind, count in frequent)
-    yield f"Recorded {played.story.total} acts of people and operators: {told}, …"
+    told = ", ".join(f"{count:,} {kind}" for kind, count in frequent)
+    acts = f"Recorded {counted(played.story.total, 'act')} of people and operators: {told} and others"
+    yield from textwrap.wrap(acts, LINE_CHARACTERS, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _scrub_lines(made: DemoList, manifest: Manifest) -> list[str]:
-    title = f"{made.controller} · {made.purpose} · {made.channel}"
-    return [title, "-" * len(title), *manifest_summary(manifest).splitlines()[:-1]]
+    counts = manifest_summary(manifest).splitlines()[:-1]
+    return [made.controller, f"{made.purpose} by {made.channel}", "-" * len(counts[0]), *counts]
 
 
 def _side_by_side(columns: Sequence[Sequence[str]]) -> Iterator[str]:

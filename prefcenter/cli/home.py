@@ -31,4 +31,6 @@ def init(settings: Settings, policies: Path | None) -> None:
     controllers = asyncio.run(init_home(settings, policies))
     click.echo(f"home    {settings.home}")
     click.echo(f"for     {', '.join(controllers)}")
+    if policies is None:
+        click.echo("next    make the policy yours, in the directory policies of the home")
     click.echo("next    back up the keyring, apart from the store: prefcenter keys backup FILE")

@@ -13,13 +13,13 @@ import click
 from jobs.imports import GrantImport, ImportReport, RefusalImport, import_grants, import_refusals
 from prefcenter.bootstrap import open_services
 from prefcenter.cli.options import (
-    WordType,
     channel_option,
     class_option,
     controller_option,
     data_use_option,
     json_option,
     purpose_option,
+    reason_option,
 )
 from prefcenter.cli.program import without_addresses
 from prefcenter.cli.progress import bytes_progress
@@ -28,6 +28,8 @@ from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
 from prefcenter.services.importing import RowOutcome
 from prefcenter.services.slugs import check_slug
 from prefcenter.settings import Settings
+
+IMPORTED_REASONS = [reason for reason in RefusalReason if reason is not RefusalReason.ERASED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,10 @@ class ImportOptions:
     expires_column: str | None
 
 
-@click.command("import")
+@click.command("import", short_help="Import FILE, a list of refusals or of consents.")
 @click.argument("file", type=click.Path(path_type=Path))
 @controller_option
-@click.option("--reason", type=WordType(RefusalReason), help="Why these addresses are refused.")
+@reason_option(reason_help=f"Why they are refused: {', '.join(IMPORTED_REASONS)}.")
 @click.option("--source", required=True, metavar="SLUG", help="Who hands the list in, and attests it (OCC-20).")
 @channel_option(channel_help="What the addresses are (else email); named, it also narrows what is refused.")
 @purpose_option(purpose_help="Only this kind of message.")
@@ -75,7 +77,8 @@ def import_list(settings: Settings, /, controller: str, as_json: bool, **options
 
     \b
     Example:
-      prefcenter import bounces.csv --controller opencontact --reason bounced --source smtp-relay --column email
+      prefcenter import bounces.csv --controller opencontact --reason bounced \\
+          --source smtp-relay --column email
 
     Refusals only tighten, and the same file again changes nothing. Invalid rows go to FILE.invalid.csv.
     """

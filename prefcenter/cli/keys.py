@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from prefcenter import bootstrap
+from prefcenter.cli.counts import counted
 from prefcenter.security.keyring import load_keyring, save_keyring
 from prefcenter.settings import Settings
 
 
-@click.group()
+@click.group(short_help="Look after the keyring: check, backup, rotate, retire.")
 def keys() -> None:
     """The keyring: without it the suppressions are lost, with it digests can be guessed.
 
@@ -23,7 +24,7 @@ def keys() -> None:
     """
 
 
-@keys.command()
+@keys.command(short_help="Check the keyring, and say what each key carries.")
 @click.pass_obj
 def check(settings: Settings) -> None:
     """Check that the keyring is sound, private and this store's, and say what each key still carries.
@@ -34,10 +35,11 @@ def check(settings: Settings) -> None:
     """
     keyring, carried = asyncio.run(bootstrap.key_use(settings))
     for key in keyring.keys:
-        click.echo(f"key {key.id}  {key.state}  made {key.created}  carries {carried.get(key.id, 0)} records")
+        records = counted(carried.get(key.id, 0), "record")
+        click.echo(f"key {key.id}  {key.state}  made {key.created}  carries {records}")
 
 
-@keys.command()
+@keys.command(short_help="Write a copy of the keyring to FILE.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def backup(settings: Settings, file: Path) -> None:
@@ -51,7 +53,7 @@ def backup(settings: Settings, file: Path) -> None:
     click.echo(f"{file.name}: keep it apart from the store, and as secret as the keyring itself")
 
 
-@keys.command()
+@keys.command(short_help="Add a key that writes from now on.")
 @click.pass_obj
 def rotate(settings: Settings) -> None:
     """Add a key that writes from now on; the others are still looked up. Back up again afterwards.

@@ -11,7 +11,7 @@ import click
 
 from prefcenter.bootstrap import system_clock
 from prefcenter.domain.errors import InvalidTime
-from prefcenter.domain.terms import AddressClass, Channel, PurposeClass
+from prefcenter.domain.terms import AddressClass, Channel, PurposeClass, RefusalReason
 from prefcenter.domain.time import parse_time
 
 ADDRESS_CHARACTERS_MAX = 4096
@@ -89,6 +89,12 @@ def channel_option(*, required: bool = False, channel_help: str = "The way of re
 def class_option(class_help: str) -> Decorator:
     """`--class`, of purposes."""
     return click.option("--class", "purpose_class", type=WordType(PurposeClass), help=class_help)
+
+
+def reason_option(*, required: bool = False, reason_help: str) -> Decorator:
+    """`--reason`. There are too many for one line of the help, so its text lists them."""
+    reason = WordType(RefusalReason)
+    return click.option("--reason", type=reason, metavar="REASON", required=required, help=reason_help)
 
 
 def address_class_option() -> Decorator:

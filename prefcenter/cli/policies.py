@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from prefcenter.cli.counts import counted
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO, without_addresses
 from prefcenter.domain.errors import InvalidInput, InvalidPolicy
 from prefcenter.services.clause_register import clauses_file, known_clauses
@@ -39,6 +40,6 @@ def check(directory: Path) -> int:
         click.echo(without_addresses(str(error)), err=True)
         return EXIT_NO
     for controller, loaded in sorted(policies.items()):
-        counts = f"{len(loaded.purposes)} purposes, {len(loaded.data_uses)} data uses"
+        counts = f"{counted(len(loaded.purposes), 'purpose')}, {counted(len(loaded.data_uses), 'data use')}"
         click.echo(f"{controller}  version {loaded.version}, {counts}")
     return EXIT_DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,8 +15,8 @@ from traceback import extract_tb
 
 import click
 
-from prefcenter.domain.errors import InvalidAddress, InvalidTime, PrefcenterError
-from prefcenter.settings import read_settings
+from prefcenter.domain.errors import InvalidAddress, InvalidInput, InvalidTime, PrefcenterError
+from prefcenter.settings import Settings, read_settings
 
 EXIT_DONE, EXIT_NO, EXIT_FAULT = 0, 1, 2
 
@@ -68,11 +69,23 @@ def program(ctx: click.Context, home: Path | None) -> None:
     \b
     Example:
       prefcenter init --policies fixtures/policies
-      prefcenter check pat@acme.example --controller opencontact --purpose client-marketing --channel email
+      prefcenter check pat@acme.example --controller opencontact \\
+          --purpose client-marketing --channel email
 
     Exit codes: 0 yes or done; 1 a clear no or a failed check; 2 bad input or a fault.
     """
-    ctx.obj = read_settings(os.environ, home)
+    ctx.obj = _settings(home)
+
+
+def _settings(home: Path | None) -> Settings:
+    try:
+        return read_settings(os.environ, home)
+    except RuntimeError:
+        raise InvalidInput(
+            "home: the user's directory cannot be told; name it with --home or PREFCENTER_HOME"
+        ) from None
+    except UnicodeEncodeError:
+        raise InvalidInput("home: its path is not text in this system's encoding; choose another") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -81,10 +94,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exit 1 says no, so whatever goes wrong is 2, be it a mistake of ours or an answer that nobody received.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _show_whatever_is_named()
     try:
         outcome = program.main(given, prog_name="prefcenter", standalone_mode=False)
     except SystemExit:
         # Only click itself exits in there, with 1, when nobody reads the output any more.
+        sys.exit(EXIT_FAULT)
+    except click.exceptions.NoArgsIsHelpError as error:
+        # Nothing was typed that could be an address, so the help keeps those of its examples.
+        click.echo(error.format_message(), err=True)
         sys.exit(EXIT_FAULT)
     except click.UsageError as error:
         hint = f"\nTry '{error.ctx.command_path} --help'." if error.ctx and "--json" not in given else ""
@@ -103,6 +121,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place = extract_tb(error.__traceback__)[-1]
         _fail("fault", f"unforeseen {type(error).__name__} at {Path(place.filename).name}:{place.lineno}", given)
     sys.exit(outcome if isinstance(outcome, int) else EXIT_DONE)
+
+
+def _show_whatever_is_named() -> None:
+    """Paths may hold characters that a terminal cannot show, and an act must not look failed on their account."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fail(code: str, message: str, given: Sequence[str]) -> None:

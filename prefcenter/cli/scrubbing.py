@@ -16,7 +16,7 @@ from prefcenter.cli.progress import bytes_progress
 from prefcenter.settings import Settings
 
 
-@click.command()
+@click.command(short_help="Sort LIST into rows to keep, suppressed and rejected ones.")
 @click.argument("path", metavar="LIST", type=click.Path(path_type=Path))
 @controller_option
 @purpose_option(required=True)
@@ -36,7 +36,8 @@ def scrub(settings: Settings, /, controller: str, as_json: bool, **options: Any)
 
     \b
     Example:
-      prefcenter scrub campaign.csv --controller opencontact --purpose client-marketing --channel email --out scrubbed
+      prefcenter scrub campaign.csv --controller opencontact \\
+          --purpose client-marketing --channel email --out scrubbed
 
     DIR gets kept, suppressed and rejected in the list's own format, manifest.json and report.html. Send to `kept` only.
     """

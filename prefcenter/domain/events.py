@@ -34,6 +34,15 @@ class Scope:
     def is_everything(self) -> bool:
         return self == EVERYTHING
 
+    def contains(self, other: Scope) -> bool:
+        """Whether all that another scope covers lies in this one, as far as their parts say so."""
+        return (
+            self.purpose in (None, other.purpose)
+            and self.purpose_class in (None, other.purpose_class)
+            and self.channel in (None, other.channel)
+            and self.data_use in (None, other.data_use)
+        )
+
 
 EVERYTHING = Scope()
 
@@ -105,10 +114,16 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Delisted:
-    """A registry's list was replaced in full and no longer names this address."""
+    """A registry's list was replaced in full and no longer names this address.
+
+    It speaks of what its `scope` contains, and of refusals up to `stated_ms`, when that list first came: an older list
+    sent again says nothing about whom a newer one named.
+    """
 
     received_ms: int
     registry: str
+    scope: Scope = EVERYTHING
+    stated_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Refusals and consents of a record keep only what later decisions can need. Two a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from prefcenter.domain.digest import Digest
@@ -115,14 +115,19 @@ def fold(record: Record, event: Event) -> Record:
     return _erased(after, event)
 
 
-def written_by(record: Record, event: Event) -> Record | None:
+def written_by(
+    record: Record, event: Event, dossier: Sequence[Record] = (), exacts: frozenset[Digest] = frozenset()
+) -> Record | None:
     """The record that an act has to write, or None where it says nothing new.
 
     The same grant again is a no-op, whatever end it names: same exact address, cell, wording and time of giving
-    (CONTRACTS: Same grant).
+    (CONTRACTS: Same grant). It may stand in another record of the `dossier`, under the digest in `exacts` that an older
+    key gave.
     """
-    if isinstance(event, Granted) and any(_is_same_grant(grant, event) for grant in record.grants):
-        return None
+    if isinstance(event, Granted):
+        same = exacts | {event.exact}
+        if any(_is_same_grant(grant, event, same) for holder in (record, *dossier) for grant in holder.grants):
+            return None
     after = fold(record, event)
     return None if after.has_same_choices(record) else after
 
@@ -193,16 +198,11 @@ def _granted(record: Record, event: Granted) -> Record:
     return replace(record, grants=(*kept, grant))
 
 
-def _is_same_grant(grant: Grant, event: Granted) -> bool:
-    if event.stated_ms is None or not grant.at.is_stated:
+def _is_same_grant(grant: Grant, event: Granted, exacts: frozenset[Digest]) -> bool:
+    if event.stated_ms is None or not grant.at.is_stated or grant.exact not in exacts:
         return False
     given_ms = min(event.stated_ms, event.received_ms)
-    return (grant.exact, grant.cell, grant.wording, grant.at.time_ms) == (
-        event.exact,
-        event.cell,
-        event.wording,
-        given_ms,
-    )
+    return (grant.cell, grant.wording, grant.at.time_ms) == (event.cell, event.wording, given_ms)
 
 
 def _makes_redundant(other: Grant, grant: Grant) -> bool:
@@ -228,7 +228,12 @@ def _is_disproved(refusal: Refusal, delivery: Delivered) -> bool:
 
 
 def _is_delisted(refusal: Refusal, replacement: Delisted) -> bool:
-    return refusal.reason is RefusalReason.ON_REGISTRY and refusal.source == replacement.registry
+    return (
+        refusal.reason is RefusalReason.ON_REGISTRY
+        and refusal.source == replacement.registry
+        and replacement.scope.contains(refusal.scope)
+        and (replacement.stated_ms is None or refusal.at.time_ms <= replacement.stated_ms)
+    )
 
 
 def _erased(record: Record, event: Erased) -> Record:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prefcenter.domain.address import Address, infer_kind, parse
 from prefcenter.domain.decision import Decision, Request, decide
 from prefcenter.domain.digest import Digest
-from prefcenter.domain.errors import InvalidAddress
+from prefcenter.domain.errors import InvalidAddress, KeyringError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import Record
@@ -62,7 +62,12 @@ class Decisions:
         return [decide(self.policy, _found(item, by_subject), _request(item), now_ms) for item in prepared]
 
     async def heads(self) -> tuple[Head, ...]:
-        """How far the ledger goes now; a scrub compares it before and after."""
+        """How far the ledger goes now; a scrub compares it before and after.
+
+        Raises KeyringError where another process rotated the keys meanwhile: what is refused under a key that this one
+        does not hold cannot be found by it, however often it looks.
+        """
+        await require_all_keys(self._store)
         return await self._store.heads(self.policy.controller)
 
     def _prepare(self, question: Question) -> _Prepared:
@@ -72,6 +77,16 @@ class Decisions:
         except InvalidAddress:
             return _Prepared(question, None, None)
         return _Prepared(question, address, self._digester.of_address(address))
+
+
+async def require_all_keys(store: Store) -> None:
+    """Raise KeyringError where a key wrote to the store that the keyring does not hold."""
+    unknown = await store.unknown_keys()
+    if unknown:
+        raise KeyringError(
+            f"keyring.json: lacks key {unknown[0]}, which wrote to this store; run the command again where the keys"
+            " were just rotated, otherwise put the newest backup of it back"
+        )
 
 
 def address_kind(text: str, channel: Channel | None) -> AddressKind:

@@ -75,9 +75,13 @@ class Importing:
         self._recording = recording
 
     async def begin(self, file_sha256: bytes, options: Iterable[str]) -> int:
-        """The time of this import: the same for the same file with the same options, whenever it is run again."""
+        """The time of this import: the same for the same file with the same options, whenever it is run again.
+
+        It is never after now: a clock that was set back since the first time must not put every row in the future.
+        """
         fingerprint = hashlib.sha256(file_sha256 + "\0".join(options).encode()).digest()[:16]
-        return await self._store.first_import_ms(self._policy.controller, fingerprint, self._clock())
+        now_ms = self._clock()
+        return min(now_ms, await self._store.first_import_ms(self._policy.controller, fingerprint, now_ms))
 
     def checked_scope(self, reason: RefusalReason, scope: Scope, source: str, kind: AddressKind) -> Scope:
         """What each row will refuse. Raises InvalidInput or ActRefused before any row is read."""
@@ -116,19 +120,20 @@ class Importing:
         """Every digest under which an address of a list may be on record. Raises InvalidAddress."""
         return self._target(address, kind).records_of
 
-    async def delist(self, registry: str, listed: frozenset[bytes]) -> int:
-        """A registry's list was replaced in full: lift its refusals from every record that it no longer names."""
+    async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int:
+        """A registry's list for a scope was replaced in full: lift its refusals from every record it no longer names.
+
+        `begun_ms` is the time of that import: whom the registry has named since stays refused.
+        """
         lifted = 0
         async for page in self._store.scan(self._policy.controller):
             gone = [record for record in page if record.subject.value not in listed and _is_on(record, registry)]
             for record in gone:
-                lifted += await self._delist_one(record, registry)
+                target = Target(record.subject, (record.subject,), None)
+                lifted += await self._recording.record_on_all(
+                    target, lambda received, _: Delisted(received, registry, scope, begun_ms)
+                )
         return lifted
-
-    async def _delist_one(self, record: Record, registry: str) -> bool:
-        subject = record.subject
-        target = Target(subject, (subject,), None)
-        return await self._recording.record_on_all(target, lambda received, _: Delisted(received, registry))
 
     def _target(self, text: str, kind: AddressKind) -> Target:
         if kind is AddressKind.EMAIL and text.strip().startswith("@"):
@@ -172,10 +177,10 @@ class _Batch:
         """Fold one row in and say what it did."""
         subject = row.target.write_to
         record = self._now.get(subject) or Record(subject)
-        after = written_by(record, row.event)
+        before = self._dossier(row.target)
+        after = written_by(record, row.event, before, row.target.exacts)
         if after is None:
             return RowOutcome.ALREADY
-        before = self._dossier(row.target)
         self._now[subject] = after
         self._events.setdefault(subject, []).append(row.event)
         if not isinstance(row.event, Refused):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefcenter.domain.address import RULES_VERSIONS, parse, parse_domain
 from prefcenter.domain.decision import STOPS_ADMINISTRATIVE
@@ -44,11 +44,15 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom an act is about: the digests to write under, and all records that may already be there."""
+    """Whom an act is about: the digests to write under, and all records that may already be there.
+
+    `exacts` are the digests of the exact address under every live key; `exact`, the one that writes, is among them.
+    """
 
     write_to: Digest
     records_of: Sequence[Digest]
     exact: Digest | None
+    exacts: frozenset[Digest] = frozenset()
 
 
 EventMaker = Callable[[int, Record], Event]
@@ -123,11 +127,11 @@ class Recording:
         )
 
     def checked_scope(self, reason: RefusalReason, scope: Scope, kind: AddressKind) -> Scope:
-        """The scope with the channel that a reason implies. Raises where it could not take effect."""
-        if reason in CHANNEL_REASONS and scope.channel is None:
+        """The scope with the channel that a reason implies, for messages. Raises where it could not take effect."""
+        if reason in CHANNEL_REASONS and scope.channel is None and scope.data_use is None:
             if kind is AddressKind.PHONE:
                 raise InvalidInput(f"channel: {reason.value} speaks of one channel; name sms or voice")
-            scope = Scope(scope.purpose, scope.purpose_class, Channel(kind.value), scope.data_use)
+            scope = replace(scope, channel=Channel(kind.value))
         self._check_names(scope)
         if reason not in STOPS_ADMINISTRATIVE and self._is_administrative(scope):
             raise ActRefused(f"administrative messages are not stopped by {reason.value}; they rest on the contract")
@@ -200,7 +204,8 @@ class Recording:
         for attempt in range(ATTEMPTS_MAX):
             records = await self._dossier(target)
             received_ms = max([self._clock(), *(record.latest_ms for record in records)])
-            changes = _changes([record for record in records if concerns(record)], make, received_ms)
+            events = [(record, make(received_ms, record)) for record in records if concerns(record)]
+            changes = _changes(events, records, target)
             try:
                 if changes:
                     await self._store.append(self._policy.controller, changes)
@@ -219,7 +224,7 @@ class Recording:
 
 def target_of(digests: AddressDigests) -> Target:
     """An address as the target of an act: whole-domain records are no part of it."""
-    return Target(digests.subject, digests.subjects, digests.exact)
+    return Target(digests.subject, digests.subjects, digests.exact, digests.exacts)
 
 
 def granted(target: Target, consent: Consent, received_ms: int, stated_ms: int | None) -> Granted:
@@ -230,10 +235,9 @@ def granted(target: Target, consent: Consent, received_ms: int, stated_ms: int |
     return Granted(received_ms, stated_ms, target.exact, consent.cell, *evidence, consent.expires_ms)
 
 
-def _changes(records: Sequence[Record], make: EventMaker, received_ms: int) -> list[Change]:
+def _changes(events: Sequence[tuple[Record, Event]], dossier: Sequence[Record], target: Target) -> list[Change]:
     """What an act has to append: nothing where a record says it already."""
-    events = [(record, make(received_ms, record)) for record in records]
-    written = [(record, event, written_by(record, event)) for record, event in events]
+    written = [(record, event, written_by(record, event, dossier, target.exacts)) for record, event in events]
     return [Change(record, (event,), after) for record, event, after in written if after is not None]
 
 

@@ -118,7 +118,8 @@ def _event_row(event: Event, intern: Intern) -> Row:
         case Delivered():
             return [_DELIVERED, event.received_ms, _CHANNEL_CODE[event.channel], intern(event.source)]
         case Delisted():
-            return [_DELISTED, event.received_ms, intern(event.registry)]
+            scope = _scope_row(event.scope, intern)
+            return _trimmed([_DELISTED, event.received_ms, intern(event.registry), scope, event.stated_ms])
         case Paused():
             return [_PAUSED, event.received_ms, event.until_ms]
         case Erased():
@@ -149,7 +150,8 @@ def _read_delivered(row: Row, text: TermText) -> Delivered:
 
 
 def _read_delisted(row: Row, text: TermText) -> Delisted:
-    return Delisted(row[0], text(row[1]))
+    received, registry, scope, stated = _filled(row, [None] * 4)
+    return Delisted(received, text(registry), _read_scope(scope, text), stated)
 
 
 def _read_paused(row: Row, _: TermText) -> Paused:

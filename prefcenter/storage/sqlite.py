@@ -50,16 +50,8 @@ from prefcenter.storage.sqlite_writer import GroupCommitWriter
 SCAN_PAGE_RECORDS = 5_000
 
 T = TypeVar("T")
-_UNREADABLE = (ValueError, KeyError, IndexError, TypeError)
+_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, RecursionError)
 _RECORD_COLUMNS = "kind, key, rules, digest, version, state"
-
-
-class _Terms:
-    """The interned texts of one controller, both ways."""
-
-    def __init__(self, text_by_id: dict[int, str]) -> None:
-        self.text_by_id = text_by_id
-        self.id_by_text = {text: term_id for term_id, text in text_by_id.items()}
 
 
 class SqliteStore:
@@ -75,7 +67,7 @@ class SqliteStore:
         self._closed = False
         self._read_ids: dict[str, int] = {}
         self._read_terms: dict[str, dict[int, str]] = {}
-        self._write_terms: dict[str, _Terms] = {}
+        self._write_terms: dict[str, dict[str, int]] = {}
         self._write_heads: dict[int, Head] = {}
         self._write_ids: dict[str, int] | None = None
         self._has_noted_key = False
@@ -346,14 +338,13 @@ class SqliteStore:
     def _interner(self, connection: sqlite3.Connection, controller: str, controller_id: int) -> Callable[[str], int]:
         sealer = self._sealers[controller]
         if controller not in self._write_terms:
-            self._write_terms[controller] = _Terms(load_terms(connection, sealer, controller_id))
-        terms = self._write_terms[controller].id_by_text
+            stored = load_terms(connection, sealer, controller_id)
+            self._write_terms[controller] = {text: term_id for term_id, text in stored.items()}
+        terms = self._write_terms[controller]
 
         def intern(text: str) -> int:
             if text not in terms:
-                term_id = len(terms)
-                add_term(connection, sealer, controller_id, term_id, text)
-                terms[text] = term_id
+                terms[text] = add_term(connection, sealer, controller_id, text, taken=terms.values())
             return terms[text]
 
         return intern

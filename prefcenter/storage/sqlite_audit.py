@@ -15,10 +15,12 @@ from prefcenter.domain.record import Record, fold
 from prefcenter.services.ports import AuditReport
 from prefcenter.storage.chain import EventRow, chain_faults
 from prefcenter.storage.mapping import decode_event, encode_record
+from prefcenter.storage.sqlite_schema import is_schema_as_made
 from prefcenter.storage.sqlite_tables import (
     SealerByController,
     controller_faults,
     controller_ids,
+    known_keys,
     load_terms,
     stray_faults,
     table_faults,
@@ -27,7 +29,7 @@ from prefcenter.storage.sqlite_tables import (
 FINDINGS_MAX = 100
 """More findings than this say no more than this many do."""
 
-_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def audit_controller(
@@ -77,6 +79,7 @@ class _Audit:
         self._sealer = sealers[controller]
         self._controller = controller
         self._controller_id = 0
+        self._keys_used: set[int] = set()
         self.events = 0
         self.records = 0
 
@@ -94,6 +97,7 @@ class _Audit:
         for partition in range(PARTITIONS):
             signed = [heads[partition] for heads in expected]
             yield from chain_faults(self._sealer, partition, self._chain(partition), signed)
+        yield from self._missing_keys()
         yield from self._orphans()
         yield from self._record_faults()
 
@@ -105,6 +109,8 @@ class _Audit:
         found = [text for (text,) in self._connection.execute(f"PRAGMA integrity_check({FINDINGS_MAX})")]
         if found != ["ok"]:
             yield f"the store's file is damaged: SQLite's integrity check has {len(found)} findings"
+        if not is_schema_as_made(self._connection):
+            yield "the store's schema was altered; a trigger in it could drop what is acknowledged"
 
     def _count(self, table: str, owner: str) -> int:
         query = f"SELECT count(*) FROM {table} WHERE {owner} = ?"  # noqa: S608 - names of our own schema
@@ -117,8 +123,14 @@ class _Audit:
             " FROM events e LEFT JOIN records r ON r.id = e.subject WHERE e.partition = ? ORDER BY e.position"
         )
         for row in self._connection.execute(query, (self._controller_id * PARTITIONS + partition,)):
-            position, kind, key, rules, value, *rest = row
-            yield EventRow(position, _subject(kind, key, rules, value), *rest)
+            position, kind, key, rules, value, version, sealed_with, *rest = row
+            self._keys_used.add(sealed_with)
+            yield EventRow(position, _subject(kind, key, rules, value), version, sealed_with, *rest)
+
+    def _missing_keys(self) -> Iterator[str]:
+        """A key that sealed events and is not noted: an older keyring, which lacks it, would pass for the right one."""
+        for key in sorted(self._keys_used - known_keys(self._connection)):
+            yield f"table keys: number {key}, which sealed events, is missing"
 
     def _orphans(self) -> Iterator[str]:
         query = (
@@ -159,8 +171,8 @@ def _is_fold_of_events(
 
 
 def _fold_left(record: Record, history: Sequence[Sequence[Any]], terms: Mapping[int, str]) -> Record:
-    """The fold of what erasure left: erased bodies are skipped, and an erasure has to follow them."""
-    awaits_erasure = False
+    """The fold of what erasure left: erased bodies are skipped, an erasure has to follow them, and it took them all."""
+    awaits_erasure = has_bodies = False
     for *_, version, salt, body in history:
         if version != record.version + 1:
             raise ValueError("a version is missing")
@@ -168,7 +180,10 @@ def _fold_left(record: Record, history: Sequence[Sequence[Any]], terms: Mapping[
             record, awaits_erasure = Record(record.subject, version), True
             continue
         event = decode_event(body, terms.__getitem__)
+        if isinstance(event, Erased) and has_bodies:
+            raise ValueError("bodies that an erasure took are back")
         awaits_erasure = awaits_erasure and not isinstance(event, Erased)
+        has_bodies = True
         record = fold(record, event)
     if awaits_erasure:
         raise ValueError("bodies are gone without an erasure")

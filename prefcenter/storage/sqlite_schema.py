@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -41,6 +41,9 @@ MIGRATIONS = (
 )
 """One script a schema version; the version of a file is how many of them have run on it."""
 
+_CANNOT_OPEN = (
+    "the store cannot be opened: was `prefcenter init` run, is PREFCENTER_STORE right, and may this user write there?"
+)
 _ERROR_TYPES: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "the disk is full; nothing was acknowledged"),
     sqlite3.SQLITE_READONLY: (StoreReadOnly, "the store is read-only; nothing was acknowledged"),
@@ -48,7 +51,7 @@ _ERROR_TYPES: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_LOCKED: (StoreBusy, "another process holds the store; nothing was acknowledged"),
     sqlite3.SQLITE_CORRUPT: (StoreDamaged, "the store's file is damaged; put a backup back"),
     sqlite3.SQLITE_NOTADB: (StoreDamaged, "the store's file is not an SQLite database"),
-    sqlite3.SQLITE_CANTOPEN: (StoreError, "the store cannot be opened; run `prefcenter init` first"),
+    sqlite3.SQLITE_CANTOPEN: (StoreError, _CANNOT_OPEN),
     sqlite3.SQLITE_IOERR: (StoreError, "the disk failed; nothing was acknowledged"),
     sqlite3.SQLITE_CONSTRAINT: (VersionConflict, "another writer was first"),
 }
@@ -128,6 +131,19 @@ def prepare(connection: sqlite3.Connection, *, writable: bool) -> None:
     if writable:
         # A backup made by `VACUUM INTO` comes back in another journal mode, in which readers would hold up the writer.
         connection.execute("PRAGMA journal_mode=WAL")
+
+
+def is_schema_as_made(connection: sqlite3.Connection) -> bool:
+    """Whether tables and indexes are those that our scripts make, and nothing stands beside them, such as a trigger."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        _migrate(made)
+        return _schema_of(made) == _schema_of(connection)
+
+
+def _schema_of(connection: sqlite3.Connection) -> set[tuple[str, ...]]:
+    """What the schema says, without the statistics that ANALYZE keeps."""
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'"
+    return set(connection.execute(query))
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

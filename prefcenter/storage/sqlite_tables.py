@@ -6,11 +6,13 @@ Each row carries a MAC, so that a changed name or number shows when it is read, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from prefcenter.domain.errors import KeyringError, StoreDamaged
 from prefcenter.security.keyring import Keyring
 from prefcenter.security.seals import Sealer
+
+TERM_NUMBER_BYTES = 4
 
 _WHOLE_STORE = ""
 """Stands where a controller's name would, for seals that say only whose store it is; no controller is called so."""
@@ -81,6 +83,11 @@ def note_key(connection: sqlite3.Connection, sealers: SealerByController) -> Non
     connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (key, sealer.seal(key, "key")))
 
 
+def known_keys(connection: sqlite3.Connection) -> set[int]:
+    """The keys that are noted as having written here."""
+    return {key for (key,) in connection.execute("SELECT id FROM keys")}
+
+
 def unknown_keys(connection: sqlite3.Connection, sealers: SealerByController) -> list[int]:
     """The keys that wrote here and are not in the keyring, as after an older backup of it was put back."""
     return [key for key, holds in _checked_keys(connection, sealers) if not holds]
@@ -107,11 +114,21 @@ def load_terms(connection: sqlite3.Connection, sealer: Sealer, controller_id: in
     return terms
 
 
-def add_term(connection: sqlite3.Connection, sealer: Sealer, controller_id: int, term_id: int, text: str) -> None:
-    """Store one more interned text."""
+def add_term(
+    connection: sqlite3.Connection, sealer: Sealer, controller_id: int, text: str, *, taken: Collection[int]
+) -> int:
+    """Store one more interned text, and give its number.
+
+    Numbers come from a keyed hash of the text and do not count up: the number of a deleted text must never fall to
+    another one, for every scope that names it would then say something else, and no MAC would tell.
+    """
     key = sealer.active_key_id
+    term_id = int.from_bytes(sealer.seal(key, "term number", controller_id, text)[:TERM_NUMBER_BYTES], "big")
+    while term_id in taken:
+        term_id += 1
     mac = sealer.seal(key, "term", controller_id, term_id, text)
     connection.execute("INSERT INTO terms VALUES (?, ?, ?, ?, ?)", (controller_id, term_id, text, key, mac))
+    return term_id
 
 
 def load_policy(connection: sqlite3.Connection, sealer: Sealer, controller_id: int) -> str | None:

@@ -67,7 +67,7 @@ def test_a_store_that_nobody_touched_is_whole(told: CommandLine) -> None:
     ran = told.line("audit verify")
     assert (ran.code, ran.err) == (0, "")
     assert "opencontact  5 events, 3 records: whole\n" in ran.out
-    assert "one-contact-center  1 events, 1 records: whole\n" in ran.out
+    assert "one-contact-center  1 event, 1 record: whole\n" in ran.out
     assert len(ran.out.splitlines()) == 5
 
 

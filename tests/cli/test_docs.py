@@ -26,6 +26,29 @@ DOCUMENTS = [
 ]
 
 
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def links_of(document: Path) -> list[str]:
+    """What a document links to within the repository; what is in fences is shown and not linked."""
+    text = FENCED.sub("", document.read_text(encoding="utf-8"))
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith("https://")]
+
+
+def anchors_of(document: Path) -> set[str]:
+    """The anchors that a forge gives to the headings of a document."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", document.read_text(encoding="utf-8")), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def leads_somewhere(document: Path, link: str) -> bool:
+    """Whether the file that a link names exists, and has the heading that the link names."""
+    name, _, anchor = link.partition("#")
+    target = document.parent / name if name else document
+    return target.exists() and (not anchor or anchor in anchors_of(target))
+
+
 @dataclass(frozen=True)
 class Shown:
     """A line that a document types, and what it shows as its output."""
@@ -119,6 +142,34 @@ def test_a_wildcard_stands_for_what_differs_and_for_nothing_else(shown: str, rea
 def test_the_documents_show_commands_at_all() -> None:
     assert {path.name for path in DOCUMENTS} >= {"README.md", "commands.md"}
     assert len(list(shown_in(COMMANDS_DOCUMENT))) > 40
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_of_a_document_leads_somewhere(document: Path) -> None:
+    dead = [link for link in links_of(document) if not leads_somewhere(document, link)]
+    assert dead == []
+
+
+def test_a_link_to_a_missing_page_or_heading_is_noticed() -> None:
+    assert leads_somewhere(ROOT / "README.md", "docs/commands.md#prefcenter-init")
+    assert not leads_somewhere(ROOT / "README.md", "docs/commands.md#prefcenter-forget")
+    assert not leads_somewhere(ROOT / "README.md", "docs/unheard-of.md")
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = {(ROOT / link).resolve() for link in links_of(ROOT / "README.md")}
+    assert set((ROOT / "docs").glob("*.md")) - linked == set()
+
+
+def test_the_architecture_lists_every_folder_of_the_code_and_no_other() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    block = text.partition("## The folders\n\n```\n")[2].partition("```")[0]
+    listed: list[Path] = []
+    for indent, name in re.findall(r"^( *)([a-z]+)/ ", block, flags=re.MULTILINE):
+        top = next(path for path in (*reversed(listed), ROOT) if not indent or path.parent == ROOT)
+        listed.append((top if indent else ROOT) / name)
+    assert [path.name for path in listed if not path.is_dir()] == []
+    assert {path.parent for path in ROOT.glob("*/*/__init__.py")} - set(listed) == set()
 
 
 def leaves(command: click.Command = program, name: str = "prefcenter") -> Iterator[tuple[str, click.Command]]:

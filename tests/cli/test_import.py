@@ -174,6 +174,31 @@ def test_who_is_back_on_a_registry_is_refused_again(prefcenter: CommandLine, wor
     assert reason(prefcenter, "pat@acme.example") == "on_registry"
 
 
+def test_a_registry_for_calls_that_is_replaced_leaves_texts_alone(prefcenter: CommandLine, workplace: Path) -> None:
+    write(workplace, "phone\n020 7946 0018\n020 7946 0019\n", "both.csv")
+    write(workplace, "phone\n020 7946 0018\n", "one.csv")
+    by = f"{OC} --reason on_registry --source tps --channel"
+    for channel in ("sms", "voice"):
+        prefcenter.done(f"import both.csv {by} {channel}")
+    assert counts(prefcenter, f"one.csv {by} voice --replace-registry")["lifted"] == 1
+    asked = f'check "020 7946 0019" {OC} --purpose candidate-contact --channel'
+    assert "refused  on_registry" in prefcenter.line(f"{asked} sms").out
+    assert "permitted" in prefcenter.done(f"{asked} voice")
+
+
+def test_an_older_registry_sent_again_lifts_nobody_whom_a_newer_one_named(
+    prefcenter: CommandLine, workplace: Path
+) -> None:
+    write(workplace, "email\npat@acme.example\n", "january.csv")
+    write(workplace, "email\npat@acme.example\nkim@acme.example\n", "february.csv")
+    lifted = [
+        counts(prefcenter, f"{month}.csv {REGISTRY} --replace-registry")["lifted"]
+        for month in ("january", "february", "january")
+    ]
+    assert lifted == [0, 0, 0]
+    assert reason(prefcenter, "kim@acme.example") == "on_registry"
+
+
 @pytest.mark.parametrize(
     ("rows", "why"),
     [

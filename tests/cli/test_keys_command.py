@@ -16,7 +16,7 @@ def test_check_says_what_each_key_carries(prefcenter: CommandLine) -> None:
     prefcenter.done(OPT_OUT)
     (line,) = prefcenter.done("keys check").splitlines()
     assert line.startswith("key 1  active  made 2")
-    assert line.endswith("carries 1 records")
+    assert line.endswith("carries 1 record")
 
 
 def test_after_a_rotation_old_refusals_bind_and_new_ones_carry_the_new_key(prefcenter: CommandLine) -> None:

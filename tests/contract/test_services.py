@@ -127,7 +127,8 @@ async def tell(desk: Desk) -> list[object]:
         scope = bulk.checked_scope(RefusalReason.ON_REGISTRY, EVERYTHING, "registry", AddressKind.EMAIL)
         outcomes = await bulk.refuse(rows, RefusalReason.ON_REGISTRY, scope, "registry", AddressKind.EMAIL)
         await then(_named(outcomes), await bulk.grant([GrantRow(ADDRESSES[4], consent("tips", NOW - DAY))]))
-    await then(await bulk.delist("registry", frozenset()), await act.suppress(ADDRESSES[4], *_ERASURE))
+    delisted = await bulk.delist("registry", EVERYTHING, frozenset(), NOW + DAY)
+    await then(delisted, await act.suppress(ADDRESSES[4], *_ERASURE))
     await then(await act.lift("@initech.example", RefusalReason.MANUAL, "mistake"))
     records = [record async for page in desk.store.scan(POLICY.controller) for record in page]
     told += [sorted(records, key=lambda record: record.subject.value), await whole_feed(desk.store, POLICY.controller)]

@@ -36,7 +36,7 @@ class RecordingImporter:
 
     refused: list[list[RefusalRow]] = field(default_factory=list)
     granted: list[list[GrantRow]] = field(default_factory=list)
-    delisted: list[tuple[str, frozenset[bytes]]] = field(default_factory=list)
+    delisted: list[tuple[str, Scope, frozenset[bytes], int]] = field(default_factory=list)
     begun: list[tuple[bytes, tuple[str, ...]]] = field(default_factory=list)
     batches_until_full: int | None = None
 
@@ -67,8 +67,8 @@ class RecordingImporter:
         del kind
         return (a_digest(address),)
 
-    async def delist(self, registry: str, listed: frozenset[bytes]) -> int:
-        self.delisted.append((registry, listed))
+    async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int:
+        self.delisted.append((registry, scope, listed, begun_ms))
         return 7
 
 
@@ -241,10 +241,18 @@ def test_other_options_are_another_import(
 
 def test_a_replaced_registry_is_told_everybody_who_is_on_the_list(tmp_path: Path, importer: RecordingImporter) -> None:
     path = a_list(tmp_path, "email\npat@acme.example\nsam@acme.example\n")
-    report = imported(refusals(path, RefusalReason.ON_REGISTRY, replace_registry=True), importer)
+    by_email = Scope(channel=Channel.EMAIL)
+    report = imported(refusals(path, RefusalReason.ON_REGISTRY, by_email, replace_registry=True), importer)
     listed = frozenset(a_digest(f"{name}@acme.example").value for name in ("pat", "sam"))
-    assert importer.delisted == [("crm", listed)]
+    assert importer.delisted == [("crm", by_email, listed, NOW)]
     assert report.lifted == 7
+
+
+def test_a_list_that_replaces_is_not_the_import_that_only_added(tmp_path: Path, importer: RecordingImporter) -> None:
+    path = a_list(tmp_path, "email\npat@acme.example\n")
+    for replaces in (False, True):
+        imported(refusals(path, RefusalReason.ON_REGISTRY, replace_registry=replaces), importer)
+    assert importer.begun[0] != importer.begun[1]
 
 
 @pytest.mark.parametrize("rows", ["pat@acme.example\nbad@acme.example\n", ""])

@@ -163,10 +163,13 @@ class Model:
 
         self.refusals = [item for item in self.refusals if not is_disproved(item)]
 
-    def delist(self, registry: str, listed: set[str]) -> None:
+    def delist(self, registry: str, channel: Channel, listed: set[str], begun_ms: int) -> None:
+        """A whole list for one channel says nothing about another, nor about whom the registry named since."""
+
         def is_gone(item: Refusing) -> bool:
             is_on_it = item.reason is RefusalReason.ON_REGISTRY and item.source == registry
-            return is_on_it and item.act.record[0] not in listed
+            is_spoken_of = item.scope.channel is channel and item.act.time_ms <= begun_ms
+            return is_on_it and is_spoken_of and item.act.record[0] not in listed
 
         self.refusals = [item for item in self.refusals if not is_gone(item)]
 
@@ -211,8 +214,18 @@ class Model:
             grant
             for grant in self.grants
             if (grant.exact, grant.cell) == (place.text, cell)
+            and not self._was_given_before(grant)
             and all(_came_later(grant.act, ending.act) for ending in endings)
         ]
+
+    def _was_given_before(self, grant: Granting) -> bool:
+        """The same consent again, by address, cell and time of giving, is a no-op, whatever end it names."""
+        same = (grant.exact, grant.cell, grant.act.time_ms)
+        return grant.act.is_stated and any(
+            other.act.is_stated and other.act.order < grant.act.order
+            for other in self.grants
+            if (other.exact, other.cell, other.act.time_ms) == same
+        )
 
     def is_before_a_consent(self, place: Place, cell: Cell, now_ms: int) -> bool:
         """Whether a consent is on record from which the clock was set back."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from hypothesis import strategies as st
+
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressClass, AddressKind, Channel, PurposeClass, RefusalReason
 from prefcenter.services.decisions import Question
@@ -36,8 +38,21 @@ TARGETS = (*PLACES, *DOMAINS)
 WITHOUT_ERASURE = tuple(reason for reason in RefusalReason if reason is not RefusalReason.ERASED)
 REGISTRIES = ("preference-service", "robinson-list")
 
-CROWDED = (PLACES[0], PLACES[1], PLACES[6], PLACES[7], PLACES[10])
+CROWDED = (PLACES[6], PLACES[6], PLACES[7], PLACES[0])
 """Where most acts go, so that they meet: acts on addresses far apart say little about each other."""
+
+controllers = st.sampled_from(("north",) * 7 + ("south",))
+places = st.sampled_from((*CROWDED * 10, *PLACES))
+targets = st.sampled_from((*CROWDED * 10, *DOMAINS[:1] * 6, *TARGETS))
+picks = st.sampled_from((0, 0, 0, 0, 1, 1, *range(2, 12)))
+shapes = st.sampled_from(("everything", "everything", "purpose", "purpose", "channel", "class", "cell", "data use"))
+around = st.sampled_from((0, 1, -1, 30 * SECOND, MINUTE - 1, MINUTE, MINUTE + 1, -MINUTE, -MINUTE - 1, DAY, -DAY))
+times = st.tuples(st.integers(0, 40), around)
+live_or_stated = st.none() | times
+whole_lists = st.tuples(
+    st.sampled_from(REGISTRIES), st.sampled_from((*[Channel.EMAIL] * 3, Channel.SMS, Channel.VOICE))
+)
+durations = st.none() | st.sampled_from((SECOND, MINUTE, MINUTE + 1, DAY, 30 * DAY))
 
 Key = tuple[str, Place, Cell]
 
@@ -68,7 +83,8 @@ class Step:
             case "opted_out" | "complained" | "erased":
                 return is_granted or is_timely
             case "on_registry":
-                return is_granted or is_timely or self.kind == "registry replaced"
+                is_replaced = self.kind == "registry replaced" and cell.channel in (None, self.channel)
+                return is_granted or is_timely or is_replaced
             case "bounced" if self.kind == "delivered":
                 return cell.channel in (None, self.channel)
             case "bounced" | "manual" | "minor" | "restricted" | "legal":
@@ -105,3 +121,10 @@ def scope_of(promises: Promises, place: Place, reason: RefusalReason, shape: str
     if reason in (RefusalReason.BOUNCED, RefusalReason.ON_REGISTRY):
         return replace(scope, channel=channel)
     return scope
+
+
+def cells_of(promises: Promises, place: Place) -> list[Cell]:
+    """Everything that may be asked of an address."""
+    kept = [(name, channel) for name, promise in promises.items() for channel in promise.channels]
+    messages = [Cell(name, channel) for name, channel in kept if channel in place.channels]
+    return [*messages, *(Cell(None, None, name) for name in DATA_USES)]

@@ -43,6 +43,19 @@ async def test_a_key_that_has_not_written_yet_is_not_missed(home: Path) -> None:
         await services.deciding(CONTROLLER)
 
 
+async def test_keys_rotated_during_a_long_run_are_noticed_at_its_next_look_at_the_ledger(home: Path) -> None:
+    settings = settings_of(home)
+    async with open_services(settings) as long_run:
+        decisions = (await long_run.deciding(CONTROLLER)).decisions
+        await decisions.heads()
+        await rotate_keys(settings)
+        async with open_services(settings) as other:
+            await (await other.controller(CONTROLLER)).recording.opt_out("pat@acme.example", EVERYTHING, "form")
+
+        with pytest.raises(KeyringError, match=r"lacks key 2.*run the command again"):
+            await decisions.heads()
+
+
 async def test_a_controller_taken_out_of_the_checkpoint_is_a_finding(home: Path) -> None:
     settings = settings_of(home)
     document = json.loads(settings.checkpoint.read_text())

@@ -49,7 +49,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Granted, TIMES, st.none() | TIMES, EXACTS, CELLS, SLUGS, SLUGS, SLUGS, st.none() | TIMES),
     st.builds(Lifted, TIMES, REASONS, SLUGS, st.none() | SLUGS, st.none() | CHANNELS),
     st.builds(Delivered, TIMES, CHANNELS, SLUGS),
-    st.builds(Delisted, TIMES, SLUGS),
+    st.builds(Delisted, TIMES, SLUGS, SCOPES, st.none() | TIMES),
     st.builds(Paused, TIMES, st.none() | TIMES),
     st.builds(Erased, TIMES, SLUGS, st.lists(REFUSALS, max_size=3).map(tuple)),
 )
@@ -109,6 +109,7 @@ STORED: list[tuple[Event, str]] = [
     (Lifted(1_000, RefusalReason.LEGAL, "form", "offers", Channel.PUSH), "9603cd03e809000105"),
     (Delivered(1_000, Channel.SMS, "form"), "9404cd03e80200"),
     (Delisted(1_000, "form"), "9305cd03e800"),
+    (Delisted(1_000, "form", Scope(channel=Channel.VOICE), 900), "9505cd03e8009103cd0384"),
     (Paused(1_000, None), "9306cd03e8c0"),
     (
         Granted(1_000, None, EXACT, Cell("offers", Channel.VOICE), "form", "form", "form", None),

@@ -14,9 +14,14 @@ from typing import Any
 
 import pytest
 
-from prefcenter.bootstrap import open_services
+from prefcenter.bootstrap import audit, open_services, rotate_keys
 from prefcenter.domain.errors import StoreDamaged
+from prefcenter.domain.events import EVERYTHING, Scope
+from prefcenter.domain.terms import RefusalReason
+from prefcenter.security.keyring import load_keyring
+from prefcenter.security.seals import Sealer
 from prefcenter.storage.sqlite_schema import MIGRATIONS, create
+from prefcenter.storage.sqlite_tables import add_term
 from tests.storage.homes import (
     CONTROLLER,
     add_acts,
@@ -114,8 +119,8 @@ def test_a_salt_that_is_set_or_dropped_is_named(home: Path, value: bytes | None)
 
 
 def test_text_that_is_no_longer_utf_8_is_named(home: Path) -> None:
-    assert tamper(home, "UPDATE terms SET text = CAST(x'ff6f726d' AS TEXT) WHERE id = 0 AND controller = 1")
-    assert "table terms: number 0 was altered" in findings(home)
+    assert tamper(home, "UPDATE terms SET text = CAST(x'ff6f726d' AS TEXT) WHERE controller = 1")
+    assert any("table terms: number" in finding and "was altered" in finding for finding in findings(home))
 
 
 def test_an_altered_controller_answers_nothing_while_the_others_do(home: Path) -> None:
@@ -287,6 +292,81 @@ def test_an_altered_checkpoint_is_named(home: Path, spoil: Spoil) -> None:
 def test_a_missing_checkpoint_is_named(home: Path) -> None:
     (home / "checkpoint.json").unlink()
     assert findings(home)[0] == "checkpoint.json: missing; nothing shows whether the store was rolled back"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER drops BEFORE INSERT ON events BEGIN SELECT RAISE(IGNORE); END",
+        "CREATE TABLE more (id INTEGER)",
+        "CREATE VIEW more AS SELECT 1",
+        "CREATE INDEX more ON records (version)",
+    ],
+)
+def test_anything_added_to_the_schema_is_named(home: Path, statement: str) -> None:
+    tamper(home, statement)
+    assert findings(home)[0].startswith("the store's schema was altered")
+
+
+def test_the_statistics_of_analyze_are_no_finding(home: Path) -> None:
+    tamper(home, "ANALYZE")
+    assert findings(home) == []
+
+
+@pytest.mark.parametrize(("table", "column"), [("records", "state"), ("events", "body")])
+def test_bytes_nested_too_deep_to_be_read_are_named(home: Path, table: str, column: str) -> None:
+    tamper(home, f"UPDATE {table} SET {column} = ?", (b"\x91" * 9_000 + b"\xc0",))
+    assert any("is not what its events say" in finding for finding in findings(home))
+
+
+async def test_a_record_nested_too_deep_to_be_read_is_damage(home: Path) -> None:
+    tamper(home, "UPDATE records SET state = ?", (b"\x91" * 9_000 + b"\xc0",))
+    async with open_services(settings_of(home)) as services:
+        with pytest.raises(StoreDamaged, match="table records"):
+            _ = [page async for page in services.store.scan(CONTROLLER)]
+
+
+async def test_a_key_that_is_no_longer_noted_is_named(home: Path) -> None:
+    await rotate_keys(settings_of(home))
+    async with open_services(settings_of(home)) as services:
+        await (await services.controller(CONTROLLER)).recording.opt_out("pat@acme.example", EVERYTHING, "form")
+    tamper(home, "DELETE FROM keys WHERE id = 2")
+    found = (await audit(settings_of(home), [CONTROLLER]))[CONTROLLER].findings
+    assert found == ("table keys: number 2, which sealed events, is missing",)
+
+
+async def test_bodies_put_back_after_an_erasure_are_named(home: Path) -> None:
+    earlier = copy_of(home, home.with_name("earlier"))
+    async with open_services(settings_of(home)) as services:
+        desk = (await services.controller(CONTROLLER)).recording
+        await desk.suppress("person1@acme.example", RefusalReason.ERASED, EVERYTHING, "request")
+    erased = set(rows(home, "SELECT subject, version FROM events WHERE salt IS NULL"))
+    erased -= set(rows(earlier, "SELECT subject, version FROM events WHERE salt IS NULL"))
+    assert erased
+    for place in erased:
+        (taken,) = rows(earlier, "SELECT salt, body FROM events WHERE (subject, version) = (?, ?)", place)
+        tamper(home, "UPDATE events SET salt = ?, body = ? WHERE (subject, version) = (?, ?)", (*taken, *place))
+    (found,) = (await audit(settings_of(home), [CONTROLLER]))[CONTROLLER].findings
+    assert "is not what its events say" in found
+
+
+async def test_the_number_of_a_deleted_text_never_falls_to_another(home: Path) -> None:
+    async with open_services(settings_of(home)) as services:
+        desk = (await services.controller(CONTROLLER)).recording
+        await desk.opt_out("pat@acme.example", Scope(purpose="candidate-contact"), "form")
+    assert tamper(home, "DELETE FROM terms WHERE text = 'candidate-contact'")
+    async with open_services(settings_of(home)) as services:
+        await (await services.controller(CONTROLLER)).recording.opt_out("kim@acme.example", EVERYTHING, "web-form")
+    (found,) = (await audit(settings_of(home), [CONTROLLER]))[CONTROLLER].findings
+    assert "is not what its events say" in found
+
+
+async def test_a_number_that_another_text_has_is_passed_over(home: Path) -> None:
+    with closing(sqlite3.connect(store_file(home), isolation_level=None)) as connection:
+        sealer = Sealer(load_keyring(settings_of(home).keyring), CONTROLLER)
+        first = add_term(connection, sealer, 77, "one", taken=())
+        connection.execute("DELETE FROM terms WHERE controller = 77")
+        assert add_term(connection, sealer, 77, "one", taken={first, first + 1}) == first + 2
 
 
 def test_no_finding_quotes_a_value(home: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -44,6 +45,21 @@ def settings(tmp_path: Path) -> Settings:
 def made(settings: Settings) -> Settings:
     init(settings)
     return settings
+
+
+def test_a_home_is_on_disk_before_anything_is_acknowledged_in_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = set()
+    sync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    init(settings)
+    assert settings.home.parent.stat().st_ino in synced
 
 
 def opt_out(settings: Settings, address: str) -> None:
@@ -107,9 +123,33 @@ def test_a_home_without_policies_of_its_own_starts_from_one(settings: Settings) 
     assert "# " in (settings.policies / "my-organisation.toml").read_text("utf-8")
 
 
-def test_an_empty_directory_may_become_a_home(settings: Settings) -> None:
+def test_an_empty_directory_may_become_a_home_and_stays_the_same_directory(settings: Settings) -> None:
+    """It may be a mount point, and then nothing can be renamed to it."""
     settings.home.mkdir(parents=True)
+    before = settings.home.stat().st_ino
     assert list(init(settings)) == FIVE
+    assert settings.home.stat().st_ino == before
+    assert sorted(path.name for path in settings.home.iterdir()) == [
+        "checkpoint.json",
+        "keyring.json",
+        "policies",
+        "store.sqlite3",
+    ]
+
+
+def test_a_link_to_an_empty_directory_may_become_a_home(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    settings.home.parent.mkdir()
+    settings.home.symlink_to(tmp_path / "real")
+    init(settings)
+    assert (tmp_path / "real" / "keyring.json").is_file()
+
+
+def test_policies_from_an_empty_directory_leave_nothing(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidInput, match="empty: expected at least one policy"):
+        init(settings, tmp_path / "empty")
+    assert list(settings.home.parent.iterdir()) == []
 
 
 def test_a_second_init_refuses_and_leaves_the_first_as_it_was(made: Settings) -> None:

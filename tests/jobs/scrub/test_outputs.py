@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,20 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (2, "")
     assert ended.stdout == f"--out: {tmp_path / 'out'}: File too large; nothing was written\n"
     assert left_in(tmp_path) == ["list.csv"]
+
+
+def test_a_suffix_that_is_no_utf_8_is_kept_on_disk_and_shown_with_a_mark(tmp_path: Path) -> None:
+    manifest = SmallHome().scrub(a_plan(tmp_path, name=os.fsdecode(b"list.c\xffv")))
+    assert os.fsdecode(b"kept.c\xffv") in left_in(tmp_path / "out")
+    assert "kept.c?v" in manifest.document["outputs"]
+
+
+def test_a_directory_that_another_run_took_for_a_leftover_is_a_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: str(tmp_path / "gone"))
+    with pytest.raises(PrefcenterError, match="nothing was written"), PartialDirectory(tmp_path / "out"):
+        pytest.fail("the directory was never there")
 
 
 @contextmanager

@@ -100,6 +100,11 @@ def test_names_are_escaped(tmp_path: Path, home: SmallHome) -> None:
     assert "&lt;b&gt;&amp;list.csv" in report
 
 
+def test_a_name_that_turns_the_direction_of_writing_turns_itself_only(tmp_path: Path, home: SmallHome) -> None:
+    report = report_of(tmp_path, home, name="\u202elist.csv")
+    assert "<bdi>\u202elist.csv</bdi>" in report
+
+
 def test_a_report_of_no_rows_has_empty_bars(tmp_path: Path, home: SmallHome) -> None:
     report = report_of(tmp_path, home, content=b"email\n")
     assert 'width="0.0"' in report

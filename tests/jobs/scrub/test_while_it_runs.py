@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.scrub.engine import BATCH_ROWS
-from prefcenter.domain.errors import InvalidList, StoreError
+from prefcenter.domain.errors import InvalidList, KeyringError, PrefcenterError, StoreError
 from prefcenter.domain.events import EVERYTHING
 from tests.jobs.scrub.small_home import LIST, MeddledDecisions, SmallHome, a_plan, document, left_in, output
 
@@ -62,10 +62,13 @@ def test_a_refusal_at_the_very_last_moment_makes_the_manifest_stale(tmp_path: Pa
     assert left_in(tmp_path / "out") == ["kept.csv", "manifest.json", "rejected.csv", "report.html", "suppressed.csv"]
 
 
-def test_a_store_that_fails_at_the_very_last_moment_makes_the_manifest_stale(tmp_path: Path, home: SmallHome) -> None:
+@pytest.mark.parametrize("error", [StoreError("gone"), KeyringError("rotated")])
+def test_a_store_that_fails_at_the_very_last_moment_makes_the_manifest_stale(
+    tmp_path: Path, home: SmallHome, error: PrefcenterError
+) -> None:
     async def fail_at_the_last_look() -> None:
         if (tmp_path / "out").exists():
-            raise StoreError("gone")
+            raise error
 
     decider = MeddledDecisions(home, before_heads=fail_at_the_last_look)
     assert home.scrub(a_plan(tmp_path), decider).is_stale

@@ -88,7 +88,22 @@ def _is_ended(old: Act, new: Act) -> bool:
         return reason == event.reason.value and reason in ADMINISTRATORS_BUSINESS and not is_narrowed_away
     if isinstance(event, Delivered):
         return reason == "bounced" and scope.channel == event.channel
-    return isinstance(event, Delisted) and reason == "on_registry" and refusal.source == event.registry
+    return isinstance(event, Delisted) and reason == "on_registry" and _is_named_no_more(old, refusal, event)
+
+
+def _is_named_no_more(old: Act, refusal: Refused, event: Delisted) -> bool:
+    """Whether a whole list of this very registry, for this very scope or a wider one, came after the refusal."""
+    is_too_narrow = any(
+        wanted is not None and wanted != named
+        for wanted, named in (
+            (event.scope.purpose, refusal.scope.purpose),
+            (event.scope.purpose_class, refusal.scope.purpose_class),
+            (event.scope.channel, refusal.scope.channel),
+            (event.scope.data_use, refusal.scope.data_use),
+        )
+    )
+    is_newer = event.stated_ms is not None and old.happened_ms > event.stated_ms
+    return refusal.source == event.registry and not is_too_narrow and not is_newer
 
 
 def _is_erased(old: Act, new: Act) -> bool:

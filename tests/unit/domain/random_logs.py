@@ -118,7 +118,12 @@ def other_acts(draw: st.DrawFn, received_ms: int, record: Record) -> Event:
         draw(st.sampled_from((None, None, channel))),
     )
     pause = Paused(received_ms, draw(st.sampled_from((None, received_ms + MINUTE, received_ms + HOUR))))
-    delisted = Delisted(received_ms, draw(st.sampled_from(("tps", "ctps"))))
+    delisted = Delisted(
+        received_ms,
+        draw(st.sampled_from(("tps", "ctps"))),
+        draw(st.sampled_from((EVERYTHING, Scope(channel=channel), Scope("offers")))),
+        draw(st.sampled_from((None, received_ms, received_ms - MINUTE))),
+    )
     erased = Erased(received_ms, "request", erasure_survivors(record))
     acts: tuple[Event, ...] = (lift, Delivered(received_ms, channel, "link"), delisted, pause, erased)
     return draw(st.sampled_from(acts))

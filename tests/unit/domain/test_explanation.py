@@ -41,3 +41,9 @@ def test_an_explanation_is_a_sentence_or_two(reason: Reason) -> None:
     sentence = explain(a_decision(reason))
     assert sentence.endswith(".")
     assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("reason", REFUSALS)
+def test_a_data_use_is_done_and_not_sent(reason: Reason) -> None:
+    sentence = explain(a_decision(reason), of_data_use=True)
+    assert sentence.startswith(("It may not be done", "It is never done"))

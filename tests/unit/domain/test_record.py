@@ -107,6 +107,7 @@ EVENTS: list[Event] = [
     Lifted(NOW, RefusalReason.MANUAL, "mistake"),
     Delivered(NOW, Channel.EMAIL, "link"),
     Delisted(NOW, "registry"),
+    Delisted(NOW, "registry", Scope(channel=Channel.EMAIL), NOW - HOUR),
     Paused(NOW, NOW + HOUR),
     Erased(NOW, "request", ()),
 ]
@@ -181,6 +182,35 @@ def test_each_registry_keeps_a_refusal_of_its_own() -> None:
     assert [refusal.source for refusal in record_of(*listed).refusals] == ["ctps", "tps"]
     assert [refusal.source for refusal in record_of(*listed, Delisted(NOW, "tps")).refusals] == ["ctps"]
     assert [refusal.source for refusal in record_of(*listed, Delisted(NOW, "other")).refusals] == ["ctps", "tps"]
+
+
+VOICE, SMS = Channel.VOICE, Channel.SMS
+
+
+@pytest.mark.parametrize(
+    ("replaced", "named", "is_lifted"),
+    [
+        (EVERYTHING, Scope(channel=VOICE), True),
+        (Scope(channel=VOICE), Scope(channel=VOICE), True),
+        (Scope(channel=VOICE), Scope("offers", channel=VOICE), True),
+        (Scope(channel=VOICE), Scope(channel=SMS), False),
+        (Scope("offers", channel=VOICE), Scope("offers", channel=VOICE), True),
+        (Scope("offers", channel=VOICE), Scope("tips", channel=VOICE), False),
+        (Scope("offers", channel=VOICE), Scope(channel=VOICE), False),
+        (Scope(None, PurposeClass.PROMOTIONAL, VOICE), Scope(channel=VOICE), False),
+        (Scope(data_use="profiling", channel=VOICE), Scope(channel=VOICE), False),
+    ],
+)
+def test_a_replaced_registry_lifts_only_what_its_list_speaks_of(replaced: Scope, named: Scope, is_lifted: bool) -> None:
+    record = record_of(refused(RefusalReason.ON_REGISTRY, scope=named, source="tps"), Delisted(NOW, "tps", replaced))
+    assert (record.refusals == ()) is is_lifted
+
+
+@pytest.mark.parametrize(("list_ms", "is_lifted"), [(NOW - 1, False), (NOW, True), (NOW + 1, True)])
+def test_a_replaced_registry_lifts_nothing_that_its_list_is_older_than(list_ms: int, is_lifted: bool) -> None:
+    listed = refused(RefusalReason.ON_REGISTRY, scope=BY_EMAIL, source="tps", stated_ms=NOW, received_ms=NOW + HOUR)
+    record = record_of(listed, Delisted(NOW + HOUR, "tps", BY_EMAIL, list_ms))
+    assert (record.refusals == ()) is is_lifted
 
 
 def test_a_replaced_registry_lifts_no_other_reason_of_the_same_source() -> None:

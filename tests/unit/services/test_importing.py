@@ -142,6 +142,12 @@ def test_a_list_is_checked_before_any_row_is_read(home: RunningHome) -> None:
         importing.checked_scope(OPTED_OUT, Scope("clientmarketing"), "list", EMAIL)
 
 
+@pytest.mark.parametrize("kind", [EMAIL, AddressKind.PHONE])
+def test_a_registry_of_people_against_a_data_use_needs_no_channel(home: RunningHome, kind: AddressKind) -> None:
+    importing, scope = importing_of(home, "contact-center-1"), Scope(data_use="sensitive-data")
+    assert importing.checked_scope(ON_REGISTRY, scope, "opt-out-register", kind) == scope
+
+
 def test_the_time_of_an_import_is_that_of_its_first_run(home: RunningHome) -> None:
     importing, sha256 = importing_of(home), bytes(32)
     assert home.run(importing.begin(sha256, ["opted_out", "list"])) == NOW
@@ -154,20 +160,20 @@ def test_the_time_of_an_import_is_that_of_its_first_run(home: RunningHome) -> No
 def test_a_replaced_registry_lets_go_of_those_it_no_longer_names(home: RunningHome) -> None:
     refuse(home, [BUSINESS, "kim@acme.example", "@partner.example"], why=ON_REGISTRY, source="tps")
     listed = frozenset(digest.value for digest in importing_of(home).subjects("kim@acme.example", EMAIL))
-    assert home.run(importing_of(home).delist("tps", listed)) == 2
+    assert home.run(importing_of(home).delist("tps", BY_EMAIL, listed, home.now_ms)) == 2
     assert reason(home) == "permitted"
     assert reason(home, "lee@partner.example") == "permitted"
     assert reason(home, "kim@acme.example") == "on_registry"
-    assert home.run(importing_of(home).delist("tps", listed)) == 0
+    assert home.run(importing_of(home).delist("tps", BY_EMAIL, listed, home.now_ms)) == 0
 
 
 def test_a_replaced_registry_leaves_what_another_registry_and_the_person_said(home: RunningHome) -> None:
     refuse(home, why=ON_REGISTRY, source="tps")
     refuse(home, why=ON_REGISTRY, source="robinson")
-    assert home.run(importing_of(home).delist("tps", frozenset())) == 1
+    assert home.run(importing_of(home).delist("tps", BY_EMAIL, frozenset(), home.now_ms)) == 1
     assert reason(home) == "on_registry"
     refuse(home, why=OPTED_OUT)
-    assert home.run(importing_of(home).delist("robinson", frozenset())) == 1
+    assert home.run(importing_of(home).delist("robinson", BY_EMAIL, frozenset(), home.now_ms)) == 1
     assert reason(home) == "opted_out"
 
 
@@ -175,7 +181,25 @@ def test_a_replaced_registry_reaches_records_of_older_keys(home: RunningHome) ->
     refuse(home, [BUSINESS, "kim@acme.example"], why=ON_REGISTRY, source="tps")
     home.rotate_keys()
     listed = frozenset(digest.value for digest in importing_of(home).subjects("kim@acme.example", EMAIL))
-    assert home.run(importing_of(home).delist("tps", listed)) == 1
+    assert home.run(importing_of(home).delist("tps", BY_EMAIL, listed, home.now_ms)) == 1
+    assert (reason(home), reason(home, "kim@acme.example")) == ("permitted", "on_registry")
+
+
+def test_a_replaced_registry_speaks_of_its_own_channel_only(home: RunningHome) -> None:
+    importing, number = importing_of(home), "020 7946 0018"
+    for channel in (Channel.SMS, Channel.VOICE):
+        rows, scope = [RefusalRow(number, NOW)], Scope(channel=channel)
+        home.run(importing.refuse(rows, ON_REGISTRY, scope, "tps", AddressKind.PHONE))
+    assert home.run(importing.delist("tps", BY_EMAIL, frozenset(), NOW)) == 0
+    assert home.run(importing.delist("tps", Scope(channel=Channel.VOICE), frozenset(), NOW)) == 1
+    assert reason(home, number, channel=Channel.SMS) == "on_registry"
+    assert reason(home, number, channel=Channel.VOICE) == "permitted"
+
+
+def test_an_older_list_again_lets_nobody_go_whom_a_later_one_named(home: RunningHome) -> None:
+    refuse(home, at_ms=NOW - DAY, why=ON_REGISTRY, source="tps")
+    refuse(home, ["kim@acme.example"], at_ms=NOW, why=ON_REGISTRY, source="tps")
+    assert home.run(importing_of(home).delist("tps", BY_EMAIL, frozenset(), NOW - DAY)) == 1
     assert (reason(home), reason(home, "kim@acme.example")) == ("permitted", "on_registry")
 
 
@@ -185,6 +209,13 @@ def test_consents_are_imported_for_their_exact_addresses(home: RunningHome) -> N
     assert list(home.run(importing_of(home).grant([row, row]))) == [ADDED, ALREADY]
     assert list(home.run(importing_of(home).grant([row]))) == [ALREADY]
     assert (reason(home), reason(home, "pat+x@acme.example")) == ("permitted", "opted_out")
+
+
+def test_the_same_consents_after_a_rotation_are_all_already(home: RunningHome) -> None:
+    row = GrantRow(BUSINESS, a_consent(given_ms=NOW - HOUR))
+    assert list(home.run(importing_of(home).grant([row]))) == [ADDED]
+    home.rotate_keys()
+    assert list(home.run(importing_of(home).grant([row]))) == [ALREADY]
 
 
 def test_an_imported_consent_that_is_no_later_than_a_refusal_reopens_nothing(home: RunningHome) -> None:
@@ -228,3 +259,11 @@ def test_a_batch_that_is_never_first_is_not_acknowledged(home: RunningHome) -> N
         home.run(importing.refuse([RefusalRow(BUSINESS, NOW)], OPTED_OUT, EVERYTHING, "list", EMAIL))
     home.run(store.close())
     assert reason(home) == "permitted"
+
+
+def test_the_time_of_an_import_is_never_after_now_though_the_clock_was_set_back(home: RunningHome) -> None:
+    first = home.run(importing_of(home).begin(bytes(32), ["manual"]))
+    home.now_ms = first - HOUR
+    assert home.run(importing_of(home).begin(bytes(32), ["manual"])) == first - HOUR
+    home.now_ms = first + HOUR
+    assert home.run(importing_of(home).begin(bytes(32), ["manual"])) == first

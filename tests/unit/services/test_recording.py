@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from prefcenter.domain.errors import (
@@ -125,6 +127,16 @@ def test_the_same_consent_again_is_a_no_op(home: RunningHome) -> None:
     assert events_of(home) == 1
 
 
+def test_the_same_consent_after_a_rotation_is_a_no_op_whatever_end_it_names(home: RunningHome) -> None:
+    ending = a_consent(given_ms=NOW - DAY, expires_ms=NOW - HOUR)
+    home.run(recording_of(home).record_consent("pat@gmail.com", ending))
+    home.rotate_keys()
+    endless = replace(ending, expires_ms=None)
+    assert not home.run(recording_of(home).record_consent("pat@gmail.com", endless))
+    assert reason(home, "pat@gmail.com") == "consent_expired"
+    assert home.run(recording_of(home).record_consent("p.at@gmail.com", endless))
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
@@ -215,9 +227,9 @@ def test_a_stated_time_in_the_future_is_refused(home: RunningHome) -> None:
 
 def test_a_clock_that_was_set_back_does_not_write_before_what_is_on_record(home: RunningHome) -> None:
     home.run(recording_of(home).record_consent(BUSINESS, a_consent()))
+    home.rotate_keys()
     home.now_ms = NOW - HOUR
     home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page"))
-    home.rotate_keys()
     home.now_ms = NOW + DAY
     assert reason(home) == "opted_out"
 
