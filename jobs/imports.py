@@ -190,7 +190,7 @@ class _GrantColumns:
             given_ms=given_ms,
             expires_ms=parse_time(expires, end_of_day=False) if expires else None,
         )
-        return GrantRow(_address(self._opened, record), consent)
+        return GrantRow(_address(self._opened, record), consent, self._plan.channel)
 
 
 def _address(opened: OpenList, record: RawRecord) -> str:

@@ -73,7 +73,7 @@ def opt_out(
     if sum(narrowed is not None for narrowed in (purpose, purpose_class, data_use)) > 1:
         raise click.UsageError("Name one of --purpose, --class and --data-use.")
     scope = Scope(purpose, purpose_class, None if data_use else channel, data_use)
-    is_new = _act(settings, controller, lambda recording: recording.opt_out(address, scope, OPERATOR, at_ms))
+    is_new = _act(settings, controller, lambda recording: recording.opt_out(address, scope, OPERATOR, at_ms, channel))
     return _say(is_new, address, f"opted out of {_in_words(scope)}")
 
 
@@ -116,7 +116,7 @@ def consent(
         raise click.UsageError("--data-use does not go with --purpose.")
     cell = Cell(purpose, None if data_use else channel, data_use)
     given = Consent(cell, wording, method, OPERATOR, at_ms, expires_ms)
-    is_new = _act(settings, controller, lambda recording: recording.record_consent(address, given))
+    is_new = _act(settings, controller, lambda recording: recording.record_consent(address, given, channel))
     return _say(is_new, address, f"consented to {data_use or f'{purpose} by {channel}'}")
 
 

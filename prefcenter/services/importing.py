@@ -20,7 +20,7 @@ from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError, 
 from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import LIFTED_BY_LATER_CONSENT, Grant, Record, is_later, written_by
-from prefcenter.domain.terms import AddressKind, RefusalReason
+from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
 from prefcenter.services.ports import Change, Clock, Store
@@ -46,10 +46,11 @@ class RefusalRow:
 
 @dataclass(frozen=True, slots=True)
 class GrantRow:
-    """One consent of one address; its `given_ms` must be set."""
+    """One consent of one address; its `given_ms` must be set. `channel` says what the address of a data use is."""
 
     address: str
     consent: Consent
+    channel: Channel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Importing:
 
         def prepare(row: GrantRow) -> _Prepared:
             self._recording.check_consent(row.consent)
-            target = self._recording.target(row.address, row.consent.cell.channel)
+            target = self._recording.target(row.address, row.consent.cell.channel or row.channel)
             given_ms = row.consent.given_ms
             if given_ms is None:
                 raise InvalidInput("time: a consent must say when it was given")

@@ -76,19 +76,31 @@ class Recording:
         address = parse(text, address_kind(text, channel), country=self._policy.country)
         return target_of(self._digester.of_address(address))
 
-    async def opt_out(self, text: str, scope: Scope, source: str, at_ms: int | None = None) -> bool:
+    async def opt_out(
+        self, text: str, scope: Scope, source: str, at_ms: int | None = None, channel: Channel | None = None
+    ) -> bool:
         """The person's own no. Everything: every non-administrative purpose on every channel (OCC-2, OC-1, TCC-1)."""
-        return await self.suppress(text, RefusalReason.OPTED_OUT, scope, source, at_ms)
+        return await self.suppress(text, RefusalReason.OPTED_OUT, scope, source, at_ms, channel)
 
     async def suppress(
-        self, text: str, reason: RefusalReason, scope: Scope, source: str, at_ms: int | None = None
+        self,
+        text: str,
+        reason: RefusalReason,
+        scope: Scope,
+        source: str,
+        at_ms: int | None = None,
+        channel: Channel | None = None,
     ) -> bool:
-        """Record a refusal. An `erased` one erases: consents, digests of exact addresses and event bodies go."""
+        """Record a refusal. An `erased` one erases: consents, digests of exact addresses and event bodies go.
+
+        `channel` says what the address is where the scope, such as that of a data use, names none.
+        """
         check_slug(source, "source")
-        target = self.target(text, scope.channel)
+        channel = scope.channel or channel
+        target = self.target(text, channel)
         if reason is RefusalReason.ERASED:
             return await self._erase(target, scope, source, at_ms)
-        scope = self.checked_scope(reason, scope, address_kind(text, scope.channel))
+        scope = self.checked_scope(reason, scope, address_kind(text, channel))
         stated_ms = self._stated(at_ms)
         return await self._record(target, lambda received, _: Refused(received, stated_ms, reason, scope, source))
 
@@ -102,10 +114,10 @@ class Recording:
             target, lambda received, _: Refused(received, None, reason, scope, source, target.exact)
         )
 
-    async def record_consent(self, text: str, consent: Consent) -> bool:
-        """Record a consent; the very same one again changes nothing."""
+    async def record_consent(self, text: str, consent: Consent, channel: Channel | None = None) -> bool:
+        """Record a consent; the very same one again changes nothing. `channel` is as in `suppress`."""
         self.check_consent(consent)
-        target = self.target(text, consent.cell.channel)
+        target = self.target(text, consent.cell.channel or channel)
         stated_ms = self._stated(consent.given_ms)
         return await self._record(target, lambda received, _: granted(target, consent, received, stated_ms))
 

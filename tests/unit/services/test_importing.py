@@ -267,3 +267,10 @@ def test_the_time_of_an_import_is_never_after_now_though_the_clock_was_set_back(
     assert home.run(importing_of(home).begin(bytes(32), ["manual"])) == first - HOUR
     home.now_ms = first + HOUR
     assert home.run(importing_of(home).begin(bytes(32), ["manual"])) == first
+
+
+def test_a_consent_for_a_data_use_is_of_the_address_that_the_channel_says(home: RunningHome) -> None:
+    cell = Cell(None, None, "representative-sharing")
+    row = GrantRow("020 7946 0123", a_consent(cell, NOW - HOUR), Channel.EMAIL)
+    (outcome,) = home.run(importing_of(home, "contact-center-1").grant([row]))
+    assert isinstance(outcome, InvalidAddress)

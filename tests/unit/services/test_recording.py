@@ -349,3 +349,14 @@ def test_an_act_that_is_never_first_is_not_acknowledged(home: RunningHome) -> No
     assert store.conflicts == 0
     home.run(store.close())
     assert events_of(home) == 0
+
+
+def test_an_act_on_a_data_use_is_of_the_address_that_the_channel_says(home: RunningHome) -> None:
+    recording = recording_of(home, "contact-center-1")
+    sharing = "representative-sharing"
+    consent = a_consent(Cell(None, None, sharing))
+    with pytest.raises(InvalidAddress):
+        home.run(recording.opt_out("+44 20 7946 0123", Scope(data_use=sharing), "form", None, Channel.EMAIL))
+    with pytest.raises(InvalidAddress):
+        home.run(recording.record_consent("+44 20 7946 0123", consent, Channel.EMAIL))
+    assert home.run(recording.record_consent("+44 20 7946 0123", consent, Channel.VOICE))
