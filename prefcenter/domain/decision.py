@@ -9,7 +9,7 @@ from prefcenter.domain.address import Address, classify
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.events import Cell, Refusal, Scope
 from prefcenter.domain.policy import Cap, DataUse, Policy, Purpose
-from prefcenter.domain.record import LIFTED_BY_LATER_CONSENT, Grant, Record, is_later
+from prefcenter.domain.record import Grant, Record, is_later, sets_aside
 from prefcenter.domain.terms import STRENGTH, AddressClass, Basis, Channel, Reason, RefusalReason
 from prefcenter.domain.time import MS_PER_DAY, MS_PER_HOUR
 
@@ -200,12 +200,8 @@ def covers(scope: Scope, purpose: Purpose, channel: Channel | None) -> bool:
 
 
 def _is_set_aside(refusal: Refusal, record: Record, question: _Question) -> bool:
-    if refusal.reason is RefusalReason.ON_REGISTRY:
-        return any(_is_in_force(grant, question.now_ms) for grant, _ in _grants(question))
-    if refusal.reason not in LIFTED_BY_LATER_CONSENT:
-        return False
     return any(
-        _is_in_force(grant, question.now_ms) and is_later(grant.at, refusal.at, same_record=holder is record)
+        _is_in_force(grant, question.now_ms) and sets_aside(grant, refusal, same_record=holder is record)
         for grant, holder in _grants(question)
     )
 

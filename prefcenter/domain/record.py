@@ -96,6 +96,13 @@ def is_later(grant: Moment, refusal: Moment, *, same_record: bool) -> bool:
     return grant.time_ms > refusal.time_ms + EQUAL_WITHIN_MS
 
 
+def sets_aside(grant: Grant, refusal: Refusal, *, same_record: bool) -> bool:
+    """Whether a consent for its cell sets a refusal aside while it is in force (DESIGN §2, Reasons)."""
+    if refusal.reason is RefusalReason.ON_REGISTRY:
+        return True
+    return refusal.reason in LIFTED_BY_LATER_CONSENT and is_later(grant.at, refusal.at, same_record=same_record)
+
+
 def fold(record: Record, event: Event) -> Record:
     """The record after one more event. Total; the result's version is one higher."""
     after = replace(record, version=record.version + 1)

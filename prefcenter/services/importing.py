@@ -19,7 +19,7 @@ from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError, StoreBusy, VersionConflict
 from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import LIFTED_BY_LATER_CONSENT, Grant, Record, is_later, written_by
+from prefcenter.domain.record import Grant, Record, sets_aside, written_by
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
@@ -202,7 +202,7 @@ class _Batch:
             for grant in holder.grants
             if (grant.expires_ms is None or grant.expires_ms > refused.received_ms)
             and self._is_in_scope(grant, refused.scope)
-            and all(_opens(grant, holder, refusal, record) for refusal, record in alike)
+            and all(sets_aside(grant, refusal, same_record=holder is record) for refusal, record in alike)
         )
 
     def _is_in_scope(self, grant: Grant, scope: Scope) -> bool:
@@ -210,13 +210,6 @@ class _Batch:
         if purpose is None:
             return scope.data_use is not None and scope.data_use == grant.cell.data_use
         return covers(scope, purpose, grant.cell.channel)
-
-
-def _opens(grant: Grant, holder: Record, refusal: Refusal, record: Record) -> bool:
-    if refusal.reason is RefusalReason.ON_REGISTRY:
-        return True
-    is_set_aside = is_later(grant.at, refusal.at, same_record=holder is record)
-    return refusal.reason in LIFTED_BY_LATER_CONSENT and is_set_aside
 
 
 def _stands(records: Iterable[Record], refused: Refused) -> bool:
