@@ -8,60 +8,29 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prefcenter.domain.errors import InvalidInput, KeyringError, StoreDamaged
 from prefcenter.domain.ledger import Head
-from prefcenter.domain.policy import Policy
 from prefcenter.domain.time import format_time
 from prefcenter.security.digests import Digester
 from prefcenter.security.keyring import Keyring, load_keyring, new_keyring, save_keyring
 from prefcenter.security.seals import Sealer
 from prefcenter.services.checkpoint import Checkpoint, SealerOf
 from prefcenter.services.clause_register import clauses_file, known_clauses
-from prefcenter.services.decisions import Decisions, require_all_keys
+from prefcenter.services.controller import ControllerServices
+from prefcenter.services.decisions import require_all_keys
 from prefcenter.services.policies import PolicyBook
 from prefcenter.services.policy_files import STARTER_POLICY_FILE_NAME, load_policies, starter_policy_text
 from prefcenter.services.ports import AuditReport, Clock, Store
-from prefcenter.services.recording import Recording
 from prefcenter.settings import Settings
 from prefcenter.storage import create_store, open_store
-
-if TYPE_CHECKING:
-    from prefcenter.services.importing import Importing
 
 
 def system_clock() -> int:
     """The time now, in UTC milliseconds."""
     return time.time_ns() // 1_000_000
-
-
-@dataclass(frozen=True)
-class ControllerServices:
-    """The use cases of one controller, each joined to the open store when it is first asked for."""
-
-    policy: Policy
-    sealer: Sealer
-    digester: Digester
-    store: Store
-    clock: Clock
-
-    @cached_property
-    def decisions(self) -> Decisions:
-        return Decisions(self.policy, self.digester, self.store)
-
-    @cached_property
-    def recording(self) -> Recording:
-        return Recording(self.policy, self.digester, self.store, self.clock)
-
-    @cached_property
-    def importing(self) -> Importing:
-        from prefcenter.services.importing import Importing
-
-        return Importing(self.policy, self.digester, self.store, self.clock, self.recording)
 
 
 class Services:

@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from prefcenter.bootstrap import ControllerServices, Services, audit, init_home, open_services, rotate_keys
+from prefcenter.bootstrap import Services, audit, init_home, open_services, rotate_keys
 from prefcenter.domain.address import Address, parse
 from prefcenter.domain.decision import Decision, Request, decide
 from prefcenter.security.digests import AddressDigests, Digester
+from prefcenter.services.controller import ControllerServices
 from prefcenter.services.decisions import Question, address_kind
 from prefcenter.settings import read_settings
 

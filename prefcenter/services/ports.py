@@ -17,11 +17,16 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """New events of one record: `after` is the fold of `before` and the events, and says so by its version."""
+    """New events of one record: `after` is the fold of `before` and the events, and says so by its version.
+
+    An erasure among the events drops what is sealed beside the record.
+    """
 
     before: Record
     events: tuple[Event, ...]
     after: Record
+    sealed: bytes | None = None
+    """Encrypted plaintext that stands beside the record from now on; None leaves what stands there."""
 
     @property
     def erases_up_to(self) -> int:
@@ -42,6 +47,54 @@ class LedgerEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an idempotency key was used for, and what its user was told; nothing in it is plaintext of a person.
+
+    `name` is a keyed digest of caller and idempotency key, `input` of what was sent, each of 16 bytes.
+    """
+
+    name: bytes
+    input: bytes
+    result: bytes
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One message that a tool says it sent. `campaign` is a keyed digest of 16 bytes."""
+
+    subject: Digest
+    campaign: bytes
+    sent_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """Some records of a controller, oldest first, and where the next page begins; None: there is none."""
+
+    records: Sequence[Record]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A marketing tool's key: what it may do for whom. Only the hash of its secret is kept.
+
+    `controllers` empty: every controller of the home. Times in UTC milliseconds.
+    """
+
+    id: str
+    label: str
+    secret_hash: bytes
+    scopes: frozenset[str]
+    controllers: frozenset[str]
+    created_ms: int
+    expires_ms: int | None = None
+    revoked_ms: int | None = None
+    last_used_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditReport:
     """What an audit read, and everything it found wrong; no finding: the ledger and records are whole."""
 
@@ -56,18 +109,68 @@ class Store(Protocol):
     async def load(self, controller: str, subjects: Sequence[Digest]) -> Sequence[Record]:
         """The records that exist among the subjects, in one round trip, in no particular order."""
 
-    async def append(self, controller: str, changes: Sequence[Change], *, bulk: bool = False) -> None:
-        """Append all changes or none, on disk when this returns. A bulk append lets single acts go first.
+    async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
+        """The encrypted plaintext that stands beside those of the records that have some, in one round trip."""
 
-        Raises VersionConflict when any record has moved on since it was read. An `Erased` event drops the bodies and
-        salts of all events of its record before it.
+    async def append(
+        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+    ) -> None:
+        """Append all changes and the receipt, or nothing, on disk when this returns.
+
+        A bulk append lets single acts go first.
+        Raises VersionConflict when any record has moved on since it was read, or the receipt's name is taken. An
+        `Erased` event drops the bodies and salts of all events of its record before it, what is sealed beside it, and
+        its recorded sends.
         """
+
+    async def receipt(self, controller: str, name: bytes, since_ms: int) -> Receipt | None:
+        """The receipt of that name, unless it is older than `since_ms`: then an append may take the name anew."""
+
+    async def record_sends(
+        self,
+        controller: str,
+        purpose: str,
+        sends: Sequence[Send],
+        *,
+        forget_before_ms: int,
+        receipt: Receipt | None = None,
+    ) -> int:
+        """Note messages of a purpose that were sent, once an address and campaign; gives how many are new.
+
+        Sends of that purpose before `forget_before_ms` are forgotten. The receipt is as in `append`.
+        """
+
+    async def sends(
+        self, controller: str, purpose: str, subjects: Sequence[Digest], since_ms: int
+    ) -> Mapping[Digest, Sequence[int]]:
+        """When messages of a purpose went to each of the subjects after a time, in one round trip."""
+
+    def scan_sends(self, controller: str, purpose: str) -> AsyncIterator[Sequence[Send]]:
+        """Every noted send of a purpose, in pages."""
+
+    async def page(self, controller: str, after: str | None, limit: int) -> RecordPage:
+        """Up to `limit` records, as they were first written, from a place that an earlier page gave."""
+
+    async def marker(self) -> int:
+        """A number that is another one after anything was written to this store, by whatever process."""
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        """An API key, whether in force or not."""
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        """All API keys, oldest first."""
+
+    async def put_api_key(self, key: ApiKey) -> None:
+        """Keep a new API key, or the present state of one. What was revoked stays revoked, as of the first time."""
 
     def scan(self, controller: str) -> AsyncIterator[Sequence[Record]]:
         """Every record of a controller, in pages."""
 
     async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:
-        """Events after a position per partition, each partition in order and without gaps, `limit` in all at most."""
+        """Events after a position per partition, each partition in order and without gaps, `limit` in all at most.
+
+        No partition waits for another to end: each gives about an equal share.
+        """
 
     async def heads(self, controller: str) -> tuple[Head, ...]:
         """The last event of each partition."""

@@ -17,11 +17,12 @@ from jobs.demo.people import SHARES, Fate, Person, alumni_people, campaign_peopl
 from jobs.demo.questions import Sample, sample_questions
 from jobs.demo.rows import DemoList, WrittenRow
 from jobs.demo.story import STRANGERS_ON_REGISTRY, Story, as_alias, play
-from prefcenter.bootstrap import ControllerServices, Services, init_home, open_services
+from prefcenter.bootstrap import Services, init_home, open_services
 from prefcenter.domain.address import parse, read_address_class
 from prefcenter.domain.decision import Decision
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.terms import AddressKind, Basis, Reason
+from prefcenter.services.controller import ControllerServices
 from prefcenter.services.decisions import Question
 from prefcenter.settings import read_settings
 
