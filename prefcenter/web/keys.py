@@ -1,0 +1,18 @@
+"""What middlewares leave for handlers, on requests and on the application."""
+
+from __future__ import annotations
+
+from collections.abc import MutableSet
+
+from aiohttp import web
+
+from prefcenter.services.callers import Caller
+
+CALLER = web.RequestKey("caller", Caller)
+"""Who asks. Absent on a WebSocket request that brought no credentials: they are then due in its first message."""
+
+REQUEST_ID = web.RequestKey("request_id", str)
+"""16 hex digits that this request's answer, errors and log lines share."""
+
+WEB_SOCKETS = web.AppKey("web_sockets", MutableSet[web.WebSocketResponse])
+"""Open WebSockets. Whoever opens one adds it, and it is closed with 1001 when the server stops."""
