@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
 from prefcenter.domain.address import RULES_VERSIONS, Address, Forms
-from prefcenter.domain.decision import ContactFacts, Request
+from prefcenter.domain.contact import Holder
+from prefcenter.domain.decision import Request
 from prefcenter.domain.digest import DIGEST_BYTES, Digest, DigestKind
 from prefcenter.domain.events import EVERYTHING, Cell, Moment, Refusal, Scope
 from prefcenter.domain.policy import Cap, DataUse, Policy, Purpose, RefusalClause
@@ -34,6 +35,7 @@ def a_digest(name: str = "mailbox", kind: DigestKind = DigestKind.MAILBOX, key: 
 
 SUBJECT = a_digest()
 EXACT = a_digest("exact", DigestKind.EXACT)
+CONTACT = a_digest("contact", DigestKind.CONTACT)
 OTHER_EXACT = a_digest("another exact form of the mailbox", DigestKind.EXACT)
 OFFERS_BY_EMAIL = Cell("offers", Channel.EMAIL)
 
@@ -69,8 +71,14 @@ def a_record(
     withdrawals: Iterable[Withdrawal] = (),
     paused_until_ms: int | None = None,
     subject: Digest = SUBJECT,
+    holders: Iterable[Holder] = (),
 ) -> Record:
-    return Record(subject, 100, tuple(refusals), tuple(grants), tuple(withdrawals), paused_until_ms)
+    kept = tuple(refusals), tuple(grants), tuple(withdrawals)
+    return Record(subject, 100, *kept, paused_until_ms, holders=tuple(holders))
+
+
+def a_holder(address_class: AddressClass | None = None, since_ms: int = NOW, contact: Digest = CONTACT) -> Holder:
+    return Holder(contact, address_class, since_ms)
 
 
 def a_purpose(
@@ -163,14 +171,11 @@ def a_request(
     address: Address | None = ADDRESS,
     address_class: AddressClass | None = AddressClass.BUSINESS,
     audience: str | None = None,
-    contact: ContactFacts | None = None,
     sends_ms: Iterable[int] = (),
     exacts: Iterable[Digest] = (EXACT,),
 ) -> Request:
     """By default: may `offers` go to a business address by email?"""
-    return Request(
-        address, frozenset(exacts), purpose, channel, data_use, address_class, audience, contact, tuple(sends_ms)
-    )
+    return Request(address, frozenset(exacts), purpose, channel, data_use, address_class, audience, tuple(sends_ms))
 
 
 def a_request_for(cell: Cell, address_class: AddressClass = AddressClass.BUSINESS) -> Request:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prefcenter.domain.address import Address, classify
+from prefcenter.domain.contact import Holder, class_by_holders
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.events import Cell, Refusal, Scope
 from prefcenter.domain.policy import Cap, DataUse, Policy, Purpose
@@ -27,14 +28,6 @@ STOPS_DATA_USES = frozenset({RefusalReason.ERASED, RefusalReason.MINOR, RefusalR
 
 
 @dataclass(frozen=True, slots=True)
-class ContactFacts:
-    """What a contact record says about an address it holds."""
-
-    address_class: AddressClass | None
-    held_since_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """One question. `address` is None where the text did not parse; `sends_ms` are recorded sends of this purpose."""
 
@@ -45,7 +38,6 @@ class Request:
     data_use: str | None = None
     address_class: AddressClass | None = None
     audience: str | None = None
-    contact: ContactFacts | None = None
     sends_ms: tuple[int, ...] = ()
 
 
@@ -74,7 +66,10 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """A request whose cell the policy knows, with the records and the time that answer it."""
+    """A request whose cell the policy knows, with the records and the time that answer it.
+
+    `holders` are the contacts that hold the address, as its records say.
+    """
 
     policy: Policy
     records: Sequence[Record]
@@ -84,6 +79,10 @@ class _Question:
     purpose: Purpose | None
     now_ms: int
 
+    @property
+    def holders(self) -> Sequence[Holder]:
+        return [holder for record in self.records for holder in record.holders]
+
 
 def decide(policy: Policy, records: Sequence[Record], request: Request, now_ms: int) -> Decision:
     """Answer one request. Total and pure; `records` are all that any look-up of the address found."""
@@ -92,6 +91,16 @@ def decide(policy: Policy, records: Sequence[Record], request: Request, now_ms: 
     edges = sorted(edge for edge in _clock_edges(policy, records, request) if now_ms < edge < horizon)
     changes = (edge for edge in edges if _answer(policy, records, request, edge) != answer)
     return Decision(answer.reason, answer.basis, answer.clause, policy.version, now_ms, next(changes, horizon))
+
+
+def standing_refusal(policy: Policy, records: Sequence[Record], request: Request, now_ms: int) -> RefusalReason | None:
+    """The strongest refusal that stands for the cell of a request, whatever else would decide it; None for none."""
+    if request.address is None:
+        return None
+    cell = Cell(request.purpose, request.channel, request.data_use)
+    purpose = policy.purpose_by_id.get(request.purpose or "")
+    answer = _refused_by_record(_Question(policy, records, request, request.address, cell, purpose, now_ms))
+    return None if answer is None else RefusalReason(answer.reason.value)
 
 
 def check_failed(policy_version: str, now_ms: int) -> Decision:
@@ -153,9 +162,9 @@ def _answer_message(question: _Question, purpose: Purpose) -> _Answer:
 
 
 def _class_of(question: _Question) -> AddressClass:
-    contact, stated = question.request.contact, question.request.address_class
-    if contact is not None and (contact.address_class is AddressClass.PERSONAL or stated is None):
-        stated = contact.address_class
+    stated, held_as = question.request.address_class, class_by_holders(question.holders)
+    if held_as is AddressClass.PERSONAL or stated is None:
+        stated = held_as
     return classify(question.address, stated, unknown=question.policy.unknown_class)
 
 
@@ -178,14 +187,15 @@ def _applies(refusal: Refusal, question: _Question) -> bool:
         if refusal.scope.is_everything:
             return refusal.reason in STOPS_DATA_USES
         return refusal.scope.data_use is not None and refusal.scope.data_use == question.cell.data_use
-    if question.purpose.is_administrative and not _stops_administrative(refusal, question.request.contact):
+    if question.purpose.is_administrative and not _stops_administrative(refusal, question.holders):
         return False
     return covers(refusal.scope, question.purpose, question.cell.channel)
 
 
-def _stops_administrative(refusal: Refusal, contact: ContactFacts | None) -> bool:
-    if refusal.reason is RefusalReason.ERASED and contact is not None:
-        return contact.held_since_ms <= refusal.at.time_ms
+def _stops_administrative(refusal: Refusal, holders: Sequence[Holder]) -> bool:
+    """An erasure does so only until a later contact holds the address."""
+    if refusal.reason is RefusalReason.ERASED:
+        return all(holder.since_ms <= refusal.at.time_ms for holder in holders)
     return refusal.reason in STOPS_ADMINISTRATIVE
 
 

@@ -19,7 +19,11 @@ class DigestKind(IntEnum):
     POST = 4
     PUSH = 5
     DOMAIN = 6
+    CONTACT = 11
 
+
+CONTACT_RULES = 1
+"""The CRM's own id of a contact has no forms, so its rules never change."""
 
 SUBJECT_KIND = {
     AddressKind.EMAIL: DigestKind.MAILBOX,
@@ -28,6 +32,9 @@ SUBJECT_KIND = {
     AddressKind.PUSH: DigestKind.PUSH,
 }
 """The kind of digest under which refusals of an address are kept."""
+
+KIND_OF_SUBJECT = {digest_kind: address_kind for address_kind, digest_kind in SUBJECT_KIND.items()}
+"""What an address is by the kind of its digest; whole domains and contacts are no addresses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prefcenter.domain.digest import Digest
-from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
+from prefcenter.domain.terms import AddressClass, Channel, PurposeClass, RefusalReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,48 @@ class Paused:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed:
+    """A consent that somebody else reports over a standing refusal: it opens nothing until the person confirms it."""
+
+    received_ms: int
+    stated_ms: int | None
+    exact: Digest
+    cell: Cell
+    wording: str
+    method: str
+    actor: str
+    expires_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A contact holds this address from now on, or says another class of it."""
+
+    received_ms: int
+    contact: Digest
+    address_class: AddressClass | None
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A contact holds this address no more. What was refused for the address stays."""
+
+    received_ms: int
+    contact: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a contact is, as a whole: its audiences, where it came from and who attests that (OCC-5, OCC-20)."""
+
+    received_ms: int
+    audiences: tuple[str, ...]
+    source: str
+    attested_by: str | None
+    addresses: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Erased:
     """All but the minimum is gone; this event carries what survives, so that the fold can start from it."""
 
@@ -143,4 +185,4 @@ class Erased:
     survivors: tuple[Refusal, ...]
 
 
-Event = Refused | Granted | Lifted | Delivered | Delisted | Paused | Erased
+Event = Refused | Granted | Proposed | Lifted | Delivered | Delisted | Paused | Held | Released | Described | Erased

@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from prefcenter.domain.contact import Description, Holder
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.events import (
     EVERYTHING,
     Cell,
     Delisted,
     Delivered,
+    Described,
     Erased,
     Event,
     Granted,
+    Held,
     Lifted,
     Moment,
     Paused,
+    Proposed,
     Refusal,
     Refused,
+    Released,
 )
 from prefcenter.domain.terms import RefusalReason
 from prefcenter.domain.time import EQUAL_WITHIN_MS
@@ -65,7 +70,11 @@ class Withdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is kept of one mailbox, phone number, postal address, push token or domain under one key."""
+    """What is kept of one mailbox, phone number, postal address, push token, domain or contact under one key.
+
+    `pending` are consents that open nothing until the person confirms them. A contact's record has a description, and
+    the refusals that are its own: a new address of it takes them over. Decisions read those of addresses only.
+    """
 
     subject: Digest
     version: int = 0
@@ -73,6 +82,9 @@ class Record:
     grants: tuple[Grant, ...] = ()
     withdrawals: tuple[Withdrawal, ...] = ()
     paused_until_ms: int | None = None
+    pending: tuple[Grant, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    description: Description | None = None
 
     def has_same_choices(self, other: Record) -> bool:
         """Whether an event changed nothing but the version, so that it need not be written."""
@@ -81,7 +93,12 @@ class Record:
     @property
     def latest_ms(self) -> int:
         """The latest time of any act on record; a clock that was set back must not write before it."""
-        acts: tuple[Refusal | Grant | Withdrawal, ...] = (*self.refusals, *self.grants, *self.withdrawals)
+        acts: tuple[Refusal | Grant | Withdrawal, ...] = (
+            *self.refusals,
+            *self.grants,
+            *self.withdrawals,
+            *self.pending,
+        )
         return max((act.at.time_ms for act in acts), default=0)
 
 
@@ -111,6 +128,8 @@ def fold(record: Record, event: Event) -> Record:
             return _refused(after, event)
         case Granted():
             return _granted(after, event)
+        case Proposed():
+            return replace(after, pending=(*_other_pending(after, event), _grant(after, event)))
         case Lifted():
             return replace(after, refusals=tuple(r for r in after.refusals if not _is_lifted(r, event)))
         case Delivered():
@@ -119,6 +138,10 @@ def fold(record: Record, event: Event) -> Record:
             return replace(after, refusals=tuple(r for r in after.refusals if not _is_delisted(r, event)))
         case Paused():
             return replace(after, paused_until_ms=event.until_ms)
+        case Held() | Released():
+            return replace(after, holders=_holders_after(after, event))
+        case Described():
+            return replace(after, description=_description(after, event))
     return _erased(after, event)
 
 
@@ -129,11 +152,15 @@ def written_by(
 
     The same grant again is a no-op, whatever end it names: same exact address, cell, wording and time of giving
     (CONTRACTS: Same grant). It may stand in another record of the `dossier`, under the digest in `exacts` that an older
-    key gave.
+    key gave. So is the same proposal while it waits, or once it is a grant.
     """
-    if isinstance(event, Granted):
+    if isinstance(event, Granted | Proposed):
         same = exacts | {event.exact}
-        if any(_is_same_grant(grant, event, same) for holder in (record, *dossier) for grant in holder.grants):
+        holders = (record, *dossier)
+        known = [grant for holder in holders for grant in holder.grants]
+        if isinstance(event, Proposed):
+            known += [grant for holder in holders for grant in holder.pending]
+        if any(_is_same_grant(grant, event, same) for grant in known):
             return None
     after = fold(record, event)
     return None if after.has_same_choices(record) else after
@@ -152,7 +179,7 @@ def erasure_survivors(record: Record) -> tuple[Refusal, ...]:
     return tuple(refusal for refusal in record.refusals if refusal.reason in LIFTED_BY_ADMINISTRATOR)
 
 
-def _moment(record: Record, event: Refused | Granted) -> Moment:
+def _moment(record: Record, event: Refused | Granted | Proposed) -> Moment:
     if event.stated_ms is None:
         return Moment(event.received_ms, record.version, is_stated=False)
     return Moment(min(event.stated_ms, event.received_ms), record.version, is_stated=True)
@@ -196,16 +223,41 @@ def _with_withdrawal(withdrawals: tuple[Withdrawal, ...], new: Withdrawal) -> tu
     return (*withdrawals, new)
 
 
-def _granted(record: Record, event: Granted) -> Record:
+def _grant(record: Record, event: Granted | Proposed) -> Grant:
     at = _moment(record, event)
-    grant = Grant(event.exact, event.cell, event.wording, event.method, event.actor, at, event.expires_ms)
+    return Grant(event.exact, event.cell, event.wording, event.method, event.actor, at, event.expires_ms)
+
+
+def _granted(record: Record, event: Granted) -> Record:
+    grant = _grant(record, event)
+    record = replace(record, pending=_other_pending(record, event))
     if any(_makes_redundant(old, grant) for old in record.grants):
         return record
     kept = tuple(old for old in record.grants if not _makes_redundant(grant, old))
     return replace(record, grants=(*kept, grant))
 
 
-def _is_same_grant(grant: Grant, event: Granted, exacts: frozenset[Digest]) -> bool:
+def _other_pending(record: Record, event: Granted | Proposed) -> tuple[Grant, ...]:
+    """What waits for the person besides the consent that an event is about."""
+    return tuple(item for item in record.pending if (item.exact, item.cell) != (event.exact, event.cell))
+
+
+def _holders_after(record: Record, event: Held | Released) -> tuple[Holder, ...]:
+    """The holders, each once; who holds an address already has held it since then."""
+    before = next((holder for holder in record.holders if holder.contact == event.contact), None)
+    if isinstance(event, Released):
+        return tuple(holder for holder in record.holders if holder is not before)
+    if before is None:
+        return (*record.holders, Holder(event.contact, event.address_class, event.received_ms))
+    now = replace(before, address_class=event.address_class)
+    return tuple(now if holder is before else holder for holder in record.holders)
+
+
+def _description(record: Record, event: Described) -> Description:
+    return Description(event.audiences, event.source, event.attested_by, event.addresses, record.version)
+
+
+def _is_same_grant(grant: Grant, event: Granted | Proposed, exacts: frozenset[Digest]) -> bool:
     if event.stated_ms is None or not grant.at.is_stated or grant.exact not in exacts:
         return False
     given_ms = min(event.stated_ms, event.received_ms)

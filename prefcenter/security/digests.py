@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from prefcenter.domain.address import Address, Forms
-from prefcenter.domain.digest import DIGEST_BYTES, SUBJECT_KIND, Digest, DigestKind
+from prefcenter.domain.digest import CONTACT_RULES, DIGEST_BYTES, SUBJECT_KIND, Digest, DigestKind
 from prefcenter.security.keyring import Key, Keyring, KeyUse, subkey
 
 
@@ -55,6 +55,13 @@ class Digester:
             Digest(DigestKind.DOMAIN, key_id, rules, digest(match_key, DigestKind.DOMAIN, domain))
             for key_id, match_key in self._keys
             for rules in rules_versions
+        )
+
+    def of_contact(self, contact_id: str) -> tuple[Digest, ...]:
+        """The digests of a contact by the CRM's own id of it, the one that a new contact is written under first."""
+        kind = DigestKind.CONTACT
+        return tuple(
+            Digest(kind, key_id, CONTACT_RULES, digest(match_key, kind, contact_id)) for key_id, match_key in self._keys
         )
 
 

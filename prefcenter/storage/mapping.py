@@ -7,24 +7,29 @@ from typing import Any
 
 import msgspec
 
+from prefcenter.domain.contact import Description, Holder
 from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.events import (
     EVERYTHING,
     Cell,
     Delisted,
     Delivered,
+    Described,
     Erased,
     Event,
     Granted,
+    Held,
     Lifted,
     Moment,
     Paused,
+    Proposed,
     Refusal,
     Refused,
+    Released,
     Scope,
 )
 from prefcenter.domain.record import Grant, Record, Withdrawal
-from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
+from prefcenter.domain.terms import AddressClass, Channel, PurposeClass, RefusalReason
 
 Intern = Callable[[str], int]
 """Gives a text its number, making a new one where it has none."""
@@ -50,11 +55,15 @@ _CLASS_CODE = {
     PurposeClass.RECRUITMENT: 3,
     PurposeClass.ADMINISTRATIVE: 4,
 }
+_ADDRESS_CLASS_CODE = {AddressClass.BUSINESS: 1, AddressClass.PERSONAL: 2}
 _REASON = {code: reason for reason, code in _REASON_CODE.items()}
 _CHANNEL = {code: channel for channel, code in _CHANNEL_CODE.items()}
 _CLASS = {code: purpose_class for purpose_class, code in _CLASS_CODE.items()}
 
+_ADDRESS_CLASS = {code: address_class for address_class, code in _ADDRESS_CLASS_CODE.items()}
+
 _REFUSED, _GRANTED, _LIFTED, _DELIVERED, _DELISTED, _PAUSED, _ERASED = range(1, 8)
+_PROPOSED, _HELD, _RELEASED, _DESCRIBED = range(8, 12)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -64,7 +73,8 @@ Row = list[Any]
 
 def encode_event(event: Event, intern: Intern) -> bytes:
     """The body of an event as MessagePack."""
-    return _encode(_event_row(event, intern))
+    code, write = _EVENT_WRITERS[type(event)]
+    return _encode([code, *write(event, intern)])
 
 
 def decode_event(body: bytes, text: TermText) -> Event:
@@ -82,6 +92,9 @@ def encode_record(record: Record, intern: Intern) -> bytes:
                 [_grant_row(grant, intern) for grant in record.grants],
                 [[*_exact_row(item.exact), *_moment_row(item.at)] for item in record.withdrawals],
                 record.paused_until_ms,
+                [_grant_row(grant, intern) for grant in record.pending],
+                [_holder_row(holder) for holder in record.holders],
+                None if record.description is None else _description_row(record.description, intern),
             ]
         )
     )
@@ -89,7 +102,9 @@ def encode_record(record: Record, intern: Intern) -> bytes:
 
 def decode_record(subject: Digest, version: int, state: bytes, text: TermText) -> Record:
     """The record of a stored state. Raises ValueError, KeyError or IndexError where it is not one."""
-    refusals, grants, withdrawals, paused_until_ms = _filled(_decode(state), [[], [], [], None])
+    refusals, grants, withdrawals, paused_until_ms, pending, holders, description = _filled(
+        _decode(state), [[], [], [], None, [], [], None]
+    )
     return Record(
         subject,
         version,
@@ -97,34 +112,58 @@ def decode_record(subject: Digest, version: int, state: bytes, text: TermText) -
         tuple(_read_grant(row, text) for row in grants),
         tuple(Withdrawal(_read_exact(row[:3]), _read_moment(row[3:])) for row in withdrawals),
         paused_until_ms,
+        tuple(_read_grant(row, text) for row in pending),
+        tuple(_read_holder(row) for row in holders),
+        None if description is None else _read_description(description, text),
     )
 
 
-def _event_row(event: Event, intern: Intern) -> Row:
-    match event:
-        case Refused():
-            ends = None if event.ends_grants_of is None else _exact_row(event.ends_grants_of)
-            scope = _scope_row(event.scope, intern)
-            reason, source = _REASON_CODE[event.reason], intern(event.source)
-            return _trimmed([_REFUSED, event.received_ms, reason, source, scope, event.stated_ms, ends])
-        case Granted():
-            evidence = [intern(event.wording), intern(event.method), intern(event.actor)]
-            cell, exact = _cell_row(event.cell, intern), _exact_row(event.exact)
-            return _trimmed([_GRANTED, event.received_ms, exact, cell, *evidence, event.stated_ms, event.expires_ms])
-        case Lifted():
-            purpose, channel = _optional(event.purpose, intern), _optional(event.channel, _CHANNEL_CODE.__getitem__)
-            reason = _REASON_CODE[event.reason]
-            return _trimmed([_LIFTED, event.received_ms, reason, intern(event.cause), purpose, channel])
-        case Delivered():
-            return [_DELIVERED, event.received_ms, _CHANNEL_CODE[event.channel], intern(event.source)]
-        case Delisted():
-            scope = _scope_row(event.scope, intern)
-            return _trimmed([_DELISTED, event.received_ms, intern(event.registry), scope, event.stated_ms])
-        case Paused():
-            return [_PAUSED, event.received_ms, event.until_ms]
-        case Erased():
-            survivors = [_refusal_row(refusal, intern) for refusal in event.survivors]
-            return [_ERASED, event.received_ms, intern(event.source), survivors]
+def _refused_row(event: Refused, intern: Intern) -> Row:
+    ends = None if event.ends_grants_of is None else _exact_row(event.ends_grants_of)
+    scope = _scope_row(event.scope, intern)
+    reason, source = _REASON_CODE[event.reason], intern(event.source)
+    return _trimmed([event.received_ms, reason, source, scope, event.stated_ms, ends])
+
+
+def _consent_row(event: Granted | Proposed, intern: Intern) -> Row:
+    evidence = [intern(event.wording), intern(event.method), intern(event.actor)]
+    cell, exact = _cell_row(event.cell, intern), _exact_row(event.exact)
+    return _trimmed([event.received_ms, exact, cell, *evidence, event.stated_ms, event.expires_ms])
+
+
+def _lifted_row(event: Lifted, intern: Intern) -> Row:
+    purpose, channel = _optional(event.purpose, intern), _optional(event.channel, _CHANNEL_CODE.__getitem__)
+    return _trimmed([event.received_ms, _REASON_CODE[event.reason], intern(event.cause), purpose, channel])
+
+
+def _delivered_row(event: Delivered, intern: Intern) -> Row:
+    return [event.received_ms, _CHANNEL_CODE[event.channel], intern(event.source)]
+
+
+def _delisted_row(event: Delisted, intern: Intern) -> Row:
+    return _trimmed([event.received_ms, intern(event.registry), _scope_row(event.scope, intern), event.stated_ms])
+
+
+def _paused_row(event: Paused, _: Intern) -> Row:
+    return [event.received_ms, event.until_ms]
+
+
+def _held_row(event: Held, _: Intern) -> Row:
+    address_class = _optional(event.address_class, _ADDRESS_CLASS_CODE.__getitem__)
+    return _trimmed([event.received_ms, _subject_row(event.contact), address_class])
+
+
+def _released_row(event: Released, _: Intern) -> Row:
+    return [event.received_ms, _subject_row(event.contact)]
+
+
+def _described_row(event: Described, intern: Intern) -> Row:
+    audiences, addresses = list(map(intern, event.audiences)), list(map(_subject_row, event.addresses))
+    return [event.received_ms, intern(event.source), _optional(event.attested_by, intern), audiences, addresses]
+
+
+def _erased_row(event: Erased, intern: Intern) -> Row:
+    return [event.received_ms, intern(event.source), [_refusal_row(refusal, intern) for refusal in event.survivors]]
 
 
 def _read_refused(row: Row, text: TermText) -> Refused:
@@ -134,9 +173,17 @@ def _read_refused(row: Row, text: TermText) -> Refused:
 
 
 def _read_granted(row: Row, text: TermText) -> Granted:
+    return Granted(*_consent_fields(row, text))
+
+
+def _read_proposed(row: Row, text: TermText) -> Proposed:
+    return Proposed(*_consent_fields(row, text))
+
+
+def _consent_fields(row: Row, text: TermText) -> tuple[int, int | None, Digest, Cell, str, str, str, int | None]:
     received, exact, cell, wording, method, actor, stated, expires = _filled(row, [None] * 8)
     evidence = (text(wording), text(method), text(actor))
-    return Granted(received, stated, _read_exact(exact), _read_cell(cell, text), *evidence, expires)
+    return (received, stated, _read_exact(exact), _read_cell(cell, text), *evidence, expires)
 
 
 def _read_lifted(row: Row, text: TermText) -> Lifted:
@@ -162,6 +209,39 @@ def _read_erased(row: Row, text: TermText) -> Erased:
     return Erased(row[0], text(row[1]), tuple(_read_refusal(survivor, text) for survivor in row[2]))
 
 
+def _read_held(row: Row, _: TermText) -> Held:
+    received, contact, address_class = _filled(row, [None] * 3)
+    return Held(received, _read_subject(contact), _optional(address_class, _ADDRESS_CLASS.__getitem__))
+
+
+def _read_released(row: Row, _: TermText) -> Released:
+    return Released(row[0], _read_subject(row[1]))
+
+
+def _read_described(row: Row, text: TermText) -> Described:
+    received, source, attested_by, audiences, addresses = row
+    return Described(
+        received,
+        tuple(map(text, audiences)),
+        text(source),
+        _optional(attested_by, text),
+        tuple(map(_read_subject, addresses)),
+    )
+
+
+_EVENT_WRITERS: dict[type[Event], tuple[int, Callable[[Any, Intern], Row]]] = {
+    Refused: (_REFUSED, _refused_row),
+    Granted: (_GRANTED, _consent_row),
+    Lifted: (_LIFTED, _lifted_row),
+    Delivered: (_DELIVERED, _delivered_row),
+    Delisted: (_DELISTED, _delisted_row),
+    Paused: (_PAUSED, _paused_row),
+    Erased: (_ERASED, _erased_row),
+    Proposed: (_PROPOSED, _consent_row),
+    Held: (_HELD, _held_row),
+    Released: (_RELEASED, _released_row),
+    Described: (_DESCRIBED, _described_row),
+}
 _EVENT_READERS: dict[int, Callable[[Row, TermText], Event]] = {
     _REFUSED: _read_refused,
     _GRANTED: _read_granted,
@@ -170,6 +250,10 @@ _EVENT_READERS: dict[int, Callable[[Row, TermText], Event]] = {
     _DELISTED: _read_delisted,
     _PAUSED: _read_paused,
     _ERASED: _read_erased,
+    _PROPOSED: _read_proposed,
+    _HELD: _read_held,
+    _RELEASED: _read_released,
+    _DESCRIBED: _read_described,
 }
 
 
@@ -193,6 +277,37 @@ def _read_grant(row: Row, text: TermText) -> Grant:
     return Grant(_read_exact(exact), _read_cell(cell, text), *evidence, _read_moment(row[6:]), expires)
 
 
+def _holder_row(holder: Holder) -> Row:
+    address_class = _optional(holder.address_class, _ADDRESS_CLASS_CODE.__getitem__)
+    return [_subject_row(holder.contact), holder.since_ms, address_class]
+
+
+def _read_holder(row: Row) -> Holder:
+    contact, since_ms, address_class = row
+    return Holder(_read_subject(contact), _optional(address_class, _ADDRESS_CLASS.__getitem__), since_ms)
+
+
+def _description_row(description: Description, intern: Intern) -> Row:
+    return [
+        list(map(intern, description.audiences)),
+        intern(description.source),
+        _optional(description.attested_by, intern),
+        list(map(_subject_row, description.addresses)),
+        description.version,
+    ]
+
+
+def _read_description(row: Row, text: TermText) -> Description:
+    audiences, source, attested_by, addresses, version = row
+    return Description(
+        tuple(map(text, audiences)),
+        text(source),
+        _optional(attested_by, text),
+        tuple(map(_read_subject, addresses)),
+        version,
+    )
+
+
 def _moment_row(moment: Moment) -> Row:
     return [moment.time_ms, moment.version, moment.is_stated]
 
@@ -209,6 +324,15 @@ def _exact_row(exact: Digest) -> Row:
 def _read_exact(row: Row) -> Digest:
     key, rules, value = row
     return Digest(DigestKind.EXACT, key, rules, value)
+
+
+def _subject_row(subject: Digest) -> Row:
+    return [int(subject.kind), subject.key, subject.rules, subject.value]
+
+
+def _read_subject(row: Row) -> Digest:
+    kind, key, rules, value = row
+    return Digest(DigestKind(kind), key, rules, value)
 
 
 def _scope_row(scope: Scope, intern: Intern) -> Row | None:

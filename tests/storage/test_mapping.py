@@ -8,24 +8,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefcenter.domain.contact import Description, Holder
 from prefcenter.domain.digest import DIGEST_BYTES, Digest, DigestKind
 from prefcenter.domain.events import (
     EVERYTHING,
     Cell,
     Delisted,
     Delivered,
+    Described,
     Erased,
     Event,
     Granted,
+    Held,
     Lifted,
     Moment,
     Paused,
+    Proposed,
     Refusal,
     Refused,
+    Released,
     Scope,
 )
 from prefcenter.domain.record import Grant, Record, Withdrawal
-from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
+from prefcenter.domain.terms import AddressClass, Channel, PurposeClass, RefusalReason
 from prefcenter.storage.mapping import decode_event, decode_record, encode_event, encode_record
 from tests.factories import SUBJECT
 
@@ -44,9 +49,19 @@ MOMENTS = st.builds(Moment, TIMES, st.integers(1, 2**40), st.booleans())
 REASONS = st.sampled_from(RefusalReason)
 REFUSALS = st.builds(Refusal, REASONS, SCOPES, SLUGS, MOMENTS)
 GRANTS = st.builds(Grant, EXACTS, CELLS, SLUGS, SLUGS, SLUGS, MOMENTS, st.none() | TIMES)
+SUBJECTS = st.builds(
+    Digest, st.sampled_from(DigestKind), st.integers(1, 255), st.integers(1, 9), st.binary(min_size=16, max_size=16)
+)
+ADDRESS_CLASSES = st.none() | st.sampled_from(AddressClass)
+AUDIENCES = st.lists(SLUGS, max_size=3).map(tuple)
+ADDRESSES = st.lists(SUBJECTS, max_size=3).map(tuple)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Refused, TIMES, st.none() | TIMES, REASONS, SCOPES, SLUGS, st.none() | EXACTS),
     st.builds(Granted, TIMES, st.none() | TIMES, EXACTS, CELLS, SLUGS, SLUGS, SLUGS, st.none() | TIMES),
+    st.builds(Proposed, TIMES, st.none() | TIMES, EXACTS, CELLS, SLUGS, SLUGS, SLUGS, st.none() | TIMES),
+    st.builds(Held, TIMES, SUBJECTS, ADDRESS_CLASSES),
+    st.builds(Released, TIMES, SUBJECTS),
+    st.builds(Described, TIMES, AUDIENCES, SLUGS, st.none() | SLUGS, ADDRESSES),
     st.builds(Lifted, TIMES, REASONS, SLUGS, st.none() | SLUGS, st.none() | CHANNELS),
     st.builds(Delivered, TIMES, CHANNELS, SLUGS),
     st.builds(Delisted, TIMES, SLUGS, SCOPES, st.none() | TIMES),
@@ -61,6 +76,9 @@ RECORDS = st.builds(
     st.lists(GRANTS, max_size=3).map(tuple),
     st.lists(st.builds(Withdrawal, EXACTS, MOMENTS), max_size=3).map(tuple),
     st.none() | TIMES,
+    st.lists(GRANTS, max_size=2).map(tuple),
+    st.lists(st.builds(Holder, SUBJECTS, ADDRESS_CLASSES, TIMES), max_size=2).map(tuple),
+    st.none() | st.builds(Description, AUDIENCES, SLUGS, st.none() | SLUGS, ADDRESSES, st.integers(1, 2**40)),
 )
 
 
@@ -119,6 +137,16 @@ STORED: list[tuple[Event, str]] = [
         Erased(1_000, "form", (Refusal(RefusalReason.MANUAL, EVERYTHING, "form", Moment(7, 2, False)),)),
         "9407cd03e800919603" + "00c00702c2",
     ),
+    (
+        Proposed(1_000, 900, EXACT, Cell("offers", Channel.EMAIL), "form", "form", "form", None),
+        "9808cd03e8930101c410000102030405060708090a0b0c0d0e0f930101c0000000cd0384",
+    ),
+    (Held(1_000, EXACT, AddressClass.PERSONAL), "9409cd03e894010101c410000102030405060708090a0b0c0d0e0f02"),
+    (Released(1_000, EXACT), "930acd03e894010101c410000102030405060708090a0b0c0d0e0f"),
+    (
+        Described(1_000, ("offers",), "form", None, (EXACT,)),
+        "960bcd03e800c091019194010101c410000102030405060708090a0b0c0d0e0f",
+    ),
 ]
 
 
@@ -149,6 +177,12 @@ def test_bytes_that_are_no_event_are_an_error_that_readers_expect(body: bytes) -
 def test_bytes_that_are_no_record_are_an_error_that_readers_expect(state: bytes) -> None:
     with pytest.raises((ValueError, KeyError, IndexError, TypeError)):
         decode_record(SUBJECT, 1, state, Terms("form").text)
+
+
+@pytest.mark.parametrize("address_class", [None, *AddressClass])
+def test_every_class_of_address_has_a_code(address_class: AddressClass | None) -> None:
+    event = Held(1, SUBJECT, address_class)
+    assert decode_event(encode_event(event, Terms().intern), Terms().text) == event
 
 
 @pytest.mark.parametrize("enumeration", [RefusalReason, Channel, PurposeClass])

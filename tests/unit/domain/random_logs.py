@@ -16,17 +16,21 @@ from prefcenter.domain.events import (
     Cell,
     Delisted,
     Delivered,
+    Described,
     Erased,
     Event,
     Granted,
+    Held,
     Lifted,
     Paused,
+    Proposed,
     Refused,
+    Released,
     Scope,
 )
 from prefcenter.domain.record import Record, erasure_survivors, fold
 from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
-from tests.factories import DAY, HOUR, MINUTE, NOW, a_digest
+from tests.factories import CONTACT, DAY, HOUR, MINUTE, NOW, a_digest
 from tests.unit.domain.every_act_model import Act
 
 SUBJECTS = (a_digest(key=1), a_digest(key=2))
@@ -126,6 +130,23 @@ def other_acts(draw: st.DrawFn, received_ms: int, record: Record) -> Event:
     )
     erased = Erased(received_ms, "request", erasure_survivors(record))
     acts: tuple[Event, ...] = (lift, Delivered(received_ms, channel, "link"), delisted, pause, erased)
+    return draw(st.sampled_from(acts) | acts_that_open_nothing(received_ms))
+
+
+@st.composite
+def acts_that_open_nothing(draw: st.DrawFn, received_ms: int) -> Event:
+    """What is put on record beside choices, and what the second opinion therefore knows nothing of."""
+    exact, cell = draw(st.sampled_from(OURS)), draw(st.sampled_from(GRANTED_CELLS))
+    given_ms = draw(st.sampled_from((None, received_ms, received_ms - HOUR)))
+    proposed = Proposed(received_ms, given_ms, exact, cell, "wording-1", "crm", "crm", None)
+    released, described = Released(received_ms, CONTACT), Described(received_ms, ("client",), "crm", None, SUBJECTS)
+    acts: tuple[Event, ...] = (
+        proposed,
+        released,
+        described,
+        Held(received_ms, CONTACT, None),
+        Released(received_ms, CONTACT),
+    )
     return draw(st.sampled_from(acts))
 
 

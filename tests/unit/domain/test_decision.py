@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations, product
 
 import pytest
 
-from prefcenter.domain.decision import ContactFacts, Decision, Request, check_failed, decide
+from prefcenter.domain.decision import Decision, Request, check_failed, decide, standing_refusal
 from prefcenter.domain.events import Cell, Moment, Refusal, Scope
 from prefcenter.domain.policy import Cap, RefusalClause
 from prefcenter.domain.record import Grant, Record
@@ -25,7 +25,9 @@ from tests.factories import (
     POLICY,
     PURPOSES,
     REFUSAL_CLAUSES,
+    a_digest,
     a_grant,
+    a_holder,
     a_policy,
     a_purpose,
     a_record,
@@ -340,9 +342,9 @@ def test_an_address_is_business_only_where_somebody_says_so_and_nobody_denies_it
     request = a_request(
         address=an_address(may_be_business=may_be),
         address_class=claimed,
-        contact=ContactFacts(on_contact, NOW),
     )
-    decision = decide(a_policy(unknown_class=unknown), [], request, NOW)
+    record = a_record(holders=[a_holder(on_contact)])
+    decision = decide(a_policy(unknown_class=unknown), [record], request, NOW)
     assert decision.clause == f"offers-{expected.value}"
     assert decision.is_allowed is (expected is BUSINESS)
 
@@ -350,7 +352,39 @@ def test_an_address_is_business_only_where_somebody_says_so_and_nobody_denies_it
 def test_a_contact_without_a_class_leaves_the_request_its_own() -> None:
     for claimed in (BUSINESS, PERSONAL, None):
         bare = a_request(address_class=claimed)
-        assert answer(bare) == answer(replace(bare, contact=ContactFacts(None, NOW)))
+        assert answer(bare) == answer(bare, a_record(holders=[a_holder(None)]))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ((BUSINESS, PERSONAL), PERSONAL),
+        ((PERSONAL, None, BUSINESS), PERSONAL),
+        ((None, BUSINESS), BUSINESS),
+        ((None, None), PERSONAL),
+    ],
+)
+def test_of_several_contacts_one_that_says_personal_is_enough(
+    said: Sequence[AddressClass | None], expected: AddressClass
+) -> None:
+    holders = [a_holder(each, contact=a_digest(str(number))) for number, each in enumerate(said)]
+    records = [a_record(holders=holders[:1]), a_record(holders=holders[1:], subject=a_digest(key=2))]
+    assert decide(POLICY, records, a_request(address_class=None), NOW).clause == f"offers-{expected.value}"
+
+
+def test_a_refusal_stands_whatever_else_would_decide() -> None:
+    paused = a_record([a_refusal()], paused_until_ms=NOW + DAY)
+    assert standing_refusal(POLICY, [paused], a_request(), NOW) is RefusalReason.OPTED_OUT
+    assert standing_refusal(POLICY, [], a_request(), NOW) is None
+    assert standing_refusal(POLICY, [paused], a_request(address=None), NOW) is None
+    erased = a_record([a_refusal(RefusalReason.ERASED)])
+    assert standing_refusal(POLICY, [erased], a_request(None, None, "tracking"), NOW) is RefusalReason.ERASED
+
+
+def test_a_refusal_that_a_later_consent_set_aside_stands_no_more() -> None:
+    record = a_record([a_refusal()], [a_grant()])
+    assert standing_refusal(POLICY, [record], a_request(), NOW) is None
+    assert standing_refusal(POLICY, [record], a_request(channel=Channel.SMS), NOW) is RefusalReason.OPTED_OUT
 
 
 @pytest.mark.parametrize("at", [stated(NOW + DAY), live(9, NOW + DAY)])

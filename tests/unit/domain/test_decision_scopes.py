@@ -6,11 +6,24 @@ from itertools import product
 
 import pytest
 
-from prefcenter.domain.decision import ContactFacts, Request, decide
+from prefcenter.domain.decision import Request, decide
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.record import Record
 from prefcenter.domain.terms import AddressClass, Channel, PurposeClass, RefusalReason
-from tests.factories import DAY, HOUR, NOW, POLICY, a_grant, a_record, a_refusal, a_request, a_request_for, live, stated
+from tests.factories import (
+    DAY,
+    HOUR,
+    NOW,
+    POLICY,
+    a_grant,
+    a_holder,
+    a_record,
+    a_refusal,
+    a_request,
+    a_request_for,
+    live,
+    stated,
+)
 
 BY_STRENGTH = "bounced on_registry manual opted_out complained erased minor restricted legal".split()
 BUSINESS = AddressClass.BUSINESS
@@ -87,16 +100,15 @@ def test_an_administrative_message_reports_the_strongest_of_the_reasons_that_sto
 
 @pytest.mark.parametrize(("held_since_ms", "expected"), [(NOW - 1, "erased"), (NOW, "erased"), (NOW + 1, "permitted")])
 def test_an_erasure_stops_administrative_messages_until_a_later_contact(held_since_ms: int, expected: str) -> None:
-    contact = ContactFacts(None, held_since_ms)
-    record = a_record([a_refusal(RefusalReason.ERASED, at=live(1))])
-    assert reason(a_request("service", contact=contact), record, now_ms=NOW + HOUR) == expected
-    assert reason(a_request("offers", contact=contact), record, now_ms=NOW + HOUR) == "erased"
+    record = a_record([a_refusal(RefusalReason.ERASED, at=live(1))], holders=[a_holder(since_ms=held_since_ms)])
+    assert reason(a_request("service"), record, now_ms=NOW + HOUR) == expected
+    assert reason(a_request("offers"), record, now_ms=NOW + HOUR) == "erased"
 
 
 @pytest.mark.parametrize("why", ["bounced", "minor", "restricted", "legal"])
 def test_a_later_contact_opens_no_other_reason(why: str) -> None:
-    request = a_request("service", contact=ContactFacts(BUSINESS, NOW))
-    assert reason(request, a_record([a_refusal(RefusalReason(why), at=stated(NOW - DAY))])) == why
+    record = a_record([a_refusal(RefusalReason(why), at=stated(NOW - DAY))], holders=[a_holder(BUSINESS)])
+    assert reason(a_request("service"), record) == why
 
 
 @pytest.mark.parametrize("why", BY_STRENGTH)

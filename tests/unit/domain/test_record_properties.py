@@ -9,11 +9,11 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefcenter.domain.decision import ContactFacts, decide
+from prefcenter.domain.decision import decide
 from prefcenter.domain.events import Cell, Delisted, Delivered, Event, Granted, Lifted, Paused, Refused
 from prefcenter.domain.record import Record, fold, fold_all
 from prefcenter.domain.terms import AddressClass
-from tests.factories import DAY, HOUR, MINUTE, NOW, POLICY, a_request_for
+from tests.factories import DAY, HOUR, MINUTE, NOW, POLICY, a_holder, a_request_for
 from tests.unit.domain.every_act_model import Question, reason_of
 from tests.unit.domain.random_logs import (
     CELLS,
@@ -40,8 +40,9 @@ def many(times: int) -> settings:
 def decided(
     records: Sequence[Record], cell: Cell, address_class: AddressClass, now_ms: int, held_since_ms: int | None = None
 ) -> str:
-    contact = None if held_since_ms is None else ContactFacts(None, held_since_ms)
-    request = replace(a_request_for(cell, address_class), exacts=EXACTS, contact=contact)
+    holders = () if held_since_ms is None else (a_holder(since_ms=held_since_ms),)
+    records = [replace(record, holders=holders) for record in records]
+    request = replace(a_request_for(cell, address_class), exacts=EXACTS)
     return decide(POLICY, records, request, now_ms).reason.value
 
 

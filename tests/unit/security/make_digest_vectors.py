@@ -14,7 +14,7 @@ from collections.abc import Iterator
 SECRETS = {1: bytes(range(32)), 2: bytes(range(255, 223, -1))}
 CONTROLLERS = ("acme", "one-contact-center")
 USES = ("match", "ledger")
-KIND_BYTES = {"exact": 1, "mailbox": 2, "phone": 3, "post": 4, "push": 5, "domain": 6}
+KIND_BYTES = {"exact": 1, "mailbox": 2, "phone": 3, "post": 4, "push": 5, "domain": 6, "contact": 11}
 FORMS = {
     "exact": (
         "pat@acme.example",
@@ -30,6 +30,7 @@ FORMS = {
     "post": ("post:GB|SW1A1AA|10", "post:DE|10115|7"),
     "push": ("push:3f9a0c", "push:" + "x" * 512),
     "domain": ("acme.example", "xn--bcher-kva.example"),
+    "contact": ("crm-4711", "a.B_c:7~d"),
 }
 
 
