@@ -6,10 +6,14 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from prefcenter.domain.address import Address, Forms
 from prefcenter.domain.digest import CONTACT_RULES, DIGEST_BYTES, SUBJECT_KIND, Digest, DigestKind
 from prefcenter.security.keyring import Key, Keyring, KeyUse, subkey
+
+if TYPE_CHECKING:
+    from prefcenter.security.vector_digests import VectorKey
 
 
 def digest(match_key: bytes, kind: DigestKind, form: str) -> bytes:
@@ -48,6 +52,12 @@ class Digester:
                 exacts.append(_digest(match_key, DigestKind.EXACT, key_id, forms, forms.exact))
                 domains += [_digest(match_key, DigestKind.DOMAIN, key_id, forms, name) for name in forms.domains]
         return AddressDigests(subjects[0], exacts[0], tuple(subjects), frozenset(exacts), tuple(domains))
+
+    def vector_keys(self) -> dict[int, VectorKey]:
+        """The match keys by id, the active one first, to digest the forms of whole lists with."""
+        from prefcenter.security.vector_digests import VectorKey
+
+        return {key_id: VectorKey(match_key) for key_id, match_key in self._keys}
 
     def of_domain(self, domain: str, rules_versions: Sequence[int]) -> tuple[Digest, ...]:
         """The digests of a whole domain, the one that new events are written under first."""
