@@ -40,6 +40,7 @@ class KeyUse(StrEnum):
     """What a controller's subkey is for; the word is part of the HKDF info (CONTRACTS: Digest)."""
 
     MATCH = "match"
+    FIELD = "field"
     LEDGER = "ledger"
 
 

@@ -21,6 +21,15 @@ def salted_hash(salt: bytes, body: bytes) -> bytes:
     return hashlib.sha256(salt + body).digest()[:MAC_BYTES]
 
 
+def framed(*fields: Field) -> bytes:
+    """Fields one after the other, each behind its length in 4 bytes; a number is 8 bytes, a text UTF-8."""
+    message: list[bytes] = []
+    for field in fields:
+        content = field if isinstance(field, bytes) else _octets(field)
+        message += (len(content).to_bytes(4, "big"), content)
+    return b"".join(message)
+
+
 class Sealer:
     """MACs for one controller's ledger and tables; every MAC names the key it was made with."""
 
@@ -30,11 +39,7 @@ class Sealer:
 
     def seal(self, key_id: int, label: str, *fields: Field) -> bytes:
         """The MAC over labelled fields; raises KeyError for a key that the keyring does not hold."""
-        message: list[bytes] = []
-        for field in (label, *fields):
-            content = field if isinstance(field, bytes) else _octets(field)
-            message += (len(content).to_bytes(4, "big"), content)
-        return hmac.digest(self._subkeys[key_id], b"".join(message), "sha256")[:MAC_BYTES]
+        return hmac.digest(self._subkeys[key_id], framed(label, *fields), "sha256")[:MAC_BYTES]
 
     def holds(self, key_id: int, mac: bytes, label: str, *fields: Field) -> bool:
         """Whether a MAC is ours and of these fields."""
