@@ -9,19 +9,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from prefcenter.domain.digest import Digest
-from prefcenter.domain.errors import StoreError, VersionConflict
+from prefcenter.domain.errors import InvalidInput, StoreError, VersionConflict
 from prefcenter.domain.events import Erased, Event
 from prefcenter.domain.ledger import PARTITIONS, Head, partition_of
 from prefcenter.domain.record import Record, fold
 from prefcenter.security.keyring import Keyring
 from prefcenter.security.seals import SALT_BYTES, Sealer
-from prefcenter.services.ports import AuditReport, Change, LedgerEvent
+from prefcenter.services.ports import (
+    RECEIPT_LIFE_MS,
+    ApiKey,
+    AuditReport,
+    Change,
+    LedgerEvent,
+    Receipt,
+    RecordPage,
+    Send,
+)
 from prefcenter.storage.chain import EventRow, chain_faults, link
 
 SCAN_PAGE_RECORDS = 1_000
@@ -40,6 +49,9 @@ class Shelf:
     """Everything that is kept for one controller."""
 
     records: dict[Digest, Record] = field(default_factory=dict)
+    sealed: dict[Digest, bytes] = field(default_factory=dict)
+    receipts: dict[bytes, Receipt] = field(default_factory=dict)
+    sends: dict[tuple[str, Digest, bytes], int] = field(default_factory=dict)
     chains: list[list[KeptEvent]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
     policy: str | None = None
     imports: dict[bytes, int] = field(default_factory=dict)
@@ -53,11 +65,20 @@ class Shelf:
         return [kept for kept in chain if kept.shown.subject == subject]
 
 
-class MemoryStore:
-    """The `Store` port in memory. Stores that share `shelves` stand for processes that share a database."""
+@dataclass
+class Cabinet:
+    """Everything that one database would hold, and how often it was written to."""
 
-    def __init__(self, keyring: Keyring, shelves: dict[str, Shelf] | None = None) -> None:
-        self.shelves = {} if shelves is None else shelves
+    shelves: dict[str, Shelf] = field(default_factory=dict)
+    api_keys: dict[str, ApiKey] = field(default_factory=dict)
+    writes: int = 0
+
+
+class MemoryStore:
+    """The `Store` port in memory. Stores that share a cabinet stand for processes that share a database."""
+
+    def __init__(self, keyring: Keyring, cabinet: Cabinet | None = None) -> None:
+        self._cabinet = cabinet or Cabinet()
         self._keyring = keyring
         self._sealers: dict[str, Sealer] = {}
         self._is_closed = False
@@ -74,22 +95,121 @@ class MemoryStore:
         return self._sealers[controller]
 
     def _shelf(self, controller: str) -> Shelf:
-        return self.shelves.get(controller) or Shelf()
+        return self._cabinet.shelves.get(controller) or Shelf()
+
+    def _shelf_to_write(self, controller: str) -> Shelf:
+        self._cabinet.writes += 1
+        return self._cabinet.shelves.setdefault(controller, Shelf())
 
     async def load(self, controller: str, subjects: Sequence[Digest]) -> Sequence[Record]:
         await self._turn()
         records = self._shelf(controller).records
         return [records[subject] for subject in dict.fromkeys(subjects) if subject in records]
 
-    async def append(self, controller: str, changes: Sequence[Change], *, bulk: bool = False) -> None:
+    async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
+        await self._turn()
+        sealed = self._shelf(controller).sealed
+        return {subject: sealed[subject] for subject in subjects if subject in sealed}
+
+    async def append(
+        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+    ) -> None:
         await self._turn()
         self._check_versions(controller, changes)
-        shelf = self.shelves.setdefault(controller, Shelf())
+        self._check_receipt(controller, receipt)
+        shelf = self._shelf_to_write(controller)
         for change in changes:
             shelf.records[change.after.subject] = change.after
             for version, event in enumerate(change.events, change.before.version + 1):
                 self._add_event(controller, shelf, change.after.subject, version, event)
-            _drop_bodies(shelf.history(change.after.subject) if change.erases_up_to else [], change.erases_up_to)
+            if any(isinstance(event, Erased) for event in change.events):
+                _erase(shelf, change.after.subject, change.erases_up_to)
+            elif change.sealed is not None:
+                shelf.sealed[change.after.subject] = change.sealed
+        _keep(shelf, receipt)
+
+    def _check_receipt(self, controller: str, receipt: Receipt | None) -> None:
+        if receipt is None:
+            return
+        known = self._shelf(controller).receipts.get(receipt.name)
+        if known is not None and receipt.received_ms - known.received_ms <= RECEIPT_LIFE_MS:
+            raise VersionConflict("the receipt's name is taken")
+
+    async def receipt(self, controller: str, name: bytes, since_ms: int) -> Receipt | None:
+        await self._turn()
+        known = self._shelf(controller).receipts.get(name)
+        return known if known is not None and known.received_ms >= since_ms else None
+
+    async def record_sends(
+        self,
+        controller: str,
+        purpose: str,
+        sends: Sequence[Send],
+        *,
+        forget_before_ms: int,
+        receipt: Receipt | None = None,
+    ) -> int:
+        await self._turn()
+        self._check_receipt(controller, receipt)
+        shelf = self._shelf_to_write(controller)
+        noted = shelf.sends
+        for place in [key for key, sent_ms in noted.items() if key[0] == purpose and sent_ms < forget_before_ms]:
+            del noted[place]
+        before = len(noted)
+        for send in sends:
+            if send.sent_ms >= forget_before_ms:
+                noted.setdefault((purpose, send.subject, send.campaign), send.sent_ms)
+        _keep(shelf, receipt)
+        return len(noted) - before
+
+    async def sends(
+        self, controller: str, purpose: str, subjects: Sequence[Digest], since_ms: int
+    ) -> Mapping[Digest, Sequence[int]]:
+        await self._turn()
+        times: dict[Digest, list[int]] = {}
+        for (its_purpose, subject, _), sent_ms in self._shelf(controller).sends.items():
+            if its_purpose == purpose and subject in set(subjects) and sent_ms > since_ms:
+                times[subject] = sorted([*times.get(subject, []), sent_ms])
+        return times
+
+    async def scan_sends(self, controller: str, purpose: str) -> AsyncIterator[Sequence[Send]]:
+        await self._turn()
+        noted = self._shelf(controller).sends.items()
+        sends = [Send(subject, campaign, ms) for (its, subject, campaign), ms in noted if its == purpose]
+        sends.sort(key=lambda send: send.sent_ms)
+        for start in range(0, len(sends), SCAN_PAGE_RECORDS):
+            yield sends[start : start + SCAN_PAGE_RECORDS]
+
+    async def page(self, controller: str, after: str | None, limit: int) -> RecordPage:
+        await self._turn()
+        if after is not None and not (after.isascii() and after.isdigit()):
+            raise InvalidInput("after: not a place that a page of records gave")
+        records = list(self._shelf(controller).records.values())
+        start = int(after or 0)
+        stop = start + limit
+        return RecordPage(records[start:stop], str(stop) if stop < len(records) else None)
+
+    async def marker(self) -> int:
+        await self._turn()
+        return self._cabinet.writes
+
+    async def api_key(self, key_id: str) -> ApiKey | None:
+        await self._turn()
+        return self._cabinet.api_keys.get(key_id)
+
+    async def api_keys(self) -> Sequence[ApiKey]:
+        await self._turn()
+        return sorted(self._cabinet.api_keys.values(), key=lambda key: (key.created_ms, key.id))
+
+    async def put_api_key(self, key: ApiKey) -> None:
+        await self._turn()
+        self._cabinet.writes += 1
+        known = self._cabinet.api_keys.get(key.id)
+        if known is not None and known.revoked_ms is not None:
+            key = replace(key, revoked_ms=min(known.revoked_ms, key.revoked_ms or known.revoked_ms))
+        if known is not None and known.last_used_ms is not None:
+            key = replace(key, last_used_ms=max(known.last_used_ms, key.last_used_ms or 0))
+        self._cabinet.api_keys[key.id] = key
 
     def _check_versions(self, controller: str, changes: Sequence[Change]) -> None:
         records = self._shelf(controller).records
@@ -115,8 +235,13 @@ class MemoryStore:
     async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:
         await self._turn()
         chains = self._shelf(controller).chains
-        feed = [kept.shown for chain, position in zip(chains, positions, strict=True) for kept in chain[position:]]
-        return feed[:limit]
+        waiting = [deque(chain[position:]) for chain, position in zip(chains, positions, strict=True)]
+        turn, feed = sum(positions), list[LedgerEvent]()
+        while len(feed) < limit and any(waiting):
+            if queue := waiting[turn % PARTITIONS]:
+                feed.append(queue.popleft().shown)
+            turn += 1
+        return sorted(feed, key=lambda item: (item.partition, item.position))
 
     async def heads(self, controller: str) -> tuple[Head, ...]:
         await self._turn()
@@ -135,7 +260,7 @@ class MemoryStore:
 
     async def controllers(self) -> Sequence[str]:
         await self._turn()
-        return sorted(self.shelves)
+        return sorted(self._cabinet.shelves)
 
     async def policy_in_force(self, controller: str) -> str | None:
         await self._turn()
@@ -145,19 +270,19 @@ class MemoryStore:
         await self._turn()
         if self._shelf(controller).policy != instead_of:
             raise VersionConflict("another policy came into force meanwhile")
-        self.shelves.setdefault(controller, Shelf()).policy = document
+        self._shelf_to_write(controller).policy = document
 
     async def first_import_ms(self, controller: str, fingerprint: bytes, now_ms: int) -> int:
         await self._turn()
-        return self.shelves.setdefault(controller, Shelf()).imports.setdefault(fingerprint, now_ms)
+        return self._shelf_to_write(controller).imports.setdefault(fingerprint, now_ms)
 
     async def records_per_key(self) -> Mapping[int, int]:
         await self._turn()
-        return dict(Counter(subject.key for shelf in self.shelves.values() for subject in shelf.records))
+        return dict(Counter(subject.key for shelf in self._cabinet.shelves.values() for subject in shelf.records))
 
     async def audit(self, controller: str, expected: Sequence[Sequence[Head]]) -> AuditReport:
         await self._turn()
-        shelf = self.shelves.get(controller)
+        shelf = self._cabinet.shelves.get(controller)
         if shelf is None:
             return AuditReport(0, 0, (f"controller {controller} is not in the store",))
         findings = tuple(self._findings(controller, shelf, expected))
@@ -178,6 +303,18 @@ class MemoryStore:
 
     async def close(self) -> None:
         self._is_closed = True
+
+
+def _keep(shelf: Shelf, receipt: Receipt | None) -> None:
+    if receipt is not None:
+        shelf.receipts[receipt.name] = receipt
+
+
+def _erase(shelf: Shelf, subject: Digest, before_version: int) -> None:
+    _drop_bodies(shelf.history(subject), before_version)
+    shelf.sealed.pop(subject, None)
+    for place in [key for key in shelf.sends if key[1] == subject]:
+        del shelf.sends[place]
 
 
 def _drop_bodies(history: Sequence[KeptEvent], before_version: int) -> None:

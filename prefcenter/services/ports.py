@@ -14,12 +14,15 @@ from prefcenter.domain.record import Record
 Clock = Callable[[], int]
 """The time now, in UTC milliseconds."""
 
+RECEIPT_LIFE_MS = 24 * 60 * 60 * 1_000
+"""How long an idempotency key stands for what it was first used for; after that it may be used anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """New events of one record: `after` is the fold of `before` and the events, and says so by its version.
 
-    An erasure among the events drops what is sealed beside the record.
+    An erasure among the events drops what is sealed beside the record, and then nothing new is kept there either.
     """
 
     before: Record
@@ -118,13 +121,16 @@ class Store(Protocol):
         """Append all changes and the receipt, or nothing, on disk when this returns.
 
         A bulk append lets single acts go first.
-        Raises VersionConflict when any record has moved on since it was read, or the receipt's name is taken. An
-        `Erased` event drops the bodies and salts of all events of its record before it, what is sealed beside it, and
-        its recorded sends.
+        Raises VersionConflict when any record has moved on since it was read, or the receipt's name is taken: by one
+        that came less than RECEIPT_LIFE_MS before it. An `Erased` event drops the bodies and salts of all events of its
+        record before it, what is sealed beside it, and its recorded sends.
         """
 
     async def receipt(self, controller: str, name: bytes, since_ms: int) -> Receipt | None:
-        """The receipt of that name, unless it is older than `since_ms`: then an append may take the name anew."""
+        """The receipt of that name, unless it is older than `since_ms`.
+
+        Asked for as of RECEIPT_LIFE_MS ago, None means that an append may take the name, be it anew.
+        """
 
     async def record_sends(
         self,
@@ -137,22 +143,32 @@ class Store(Protocol):
     ) -> int:
         """Note messages of a purpose that were sent, once an address and campaign; gives how many are new.
 
-        Sends of that purpose before `forget_before_ms` are forgotten. The receipt is as in `append`.
+        Sends of that purpose before `forget_before_ms` are forgotten, and new ones from before it are not noted.
+        The receipt is as in `append`.
         """
 
     async def sends(
         self, controller: str, purpose: str, subjects: Sequence[Digest], since_ms: int
     ) -> Mapping[Digest, Sequence[int]]:
-        """When messages of a purpose went to each of the subjects after a time, in one round trip."""
+        """When messages of a purpose went to the subjects after a time, in order, in one round trip.
+
+        Subjects that got none are left out.
+        """
 
     def scan_sends(self, controller: str, purpose: str) -> AsyncIterator[Sequence[Send]]:
-        """Every noted send of a purpose, in pages."""
+        """Every noted send of a purpose, oldest first, in pages."""
 
     async def page(self, controller: str, after: str | None, limit: int) -> RecordPage:
-        """Up to `limit` records, as they were first written, from a place that an earlier page gave."""
+        """Up to `limit` records in the order they were first written in, from a place that an earlier page gave.
+
+        Raises InvalidInput for a place that no page can have given.
+        """
 
     async def marker(self) -> int:
-        """A number that is another one after anything was written to this store, by whatever process."""
+        """A number that is another one after anything was written to this store, by whatever process.
+
+        It is to be compared with what this very object gave before; another that opened the store counts for itself.
+        """
 
     async def api_key(self, key_id: str) -> ApiKey | None:
         """An API key, whether in force or not."""
@@ -161,7 +177,10 @@ class Store(Protocol):
         """All API keys, oldest first."""
 
     async def put_api_key(self, key: ApiKey) -> None:
-        """Keep a new API key, or the present state of one. What was revoked stays revoked, as of the first time."""
+        """Keep a new API key, or the present state of one.
+
+        What was revoked stays revoked, as of the first time, and a last use is never forgotten for an earlier one.
+        """
 
     def scan(self, controller: str) -> AsyncIterator[Sequence[Record]]:
         """Every record of a controller, in pages."""
@@ -169,7 +188,7 @@ class Store(Protocol):
     async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:
         """Events after a position per partition, each partition in order and without gaps, `limit` in all at most.
 
-        No partition waits for another to end: each gives about an equal share.
+        No partition waits for another to end: of what each still has, all give equally many, give or take one.
         """
 
     async def heads(self, controller: str) -> tuple[Head, ...]:

@@ -15,8 +15,13 @@ from prefcenter.domain.record import Record, fold
 from prefcenter.services.ports import AuditReport
 from prefcenter.storage.chain import EventRow, chain_faults
 from prefcenter.storage.mapping import decode_event, encode_record
+from prefcenter.storage.sqlite_api_keys import api_key_faults
+from prefcenter.storage.sqlite_receipts import receipt_faults
 from prefcenter.storage.sqlite_schema import is_schema_as_made
+from prefcenter.storage.sqlite_sealed import sealed_faults
+from prefcenter.storage.sqlite_sends import send_faults
 from prefcenter.storage.sqlite_tables import (
+    WHOLE_STORE,
     SealerByController,
     controller_faults,
     controller_ids,
@@ -86,6 +91,7 @@ class _Audit:
     def findings(self, expected: Sequence[Sequence[Head]]) -> Iterator[str]:
         yield from self._file_faults()
         yield from controller_faults(self._connection, self._sealers)
+        yield from api_key_faults(self._connection, self._sealers[WHOLE_STORE])
         ids = controller_ids(self._connection, self._sealers)
         self._controller_id = ids.get(self._controller, 0)
         if not self._controller_id:
@@ -93,7 +99,8 @@ class _Audit:
             return
         self.events, self.records = self._count("events", "partition / 8"), self._count("records", "controller")
         yield from stray_faults(self._connection, set(ids.values()))
-        yield from table_faults(self._connection, self._sealer, self._controller_id)
+        for faults in (table_faults, receipt_faults, send_faults, sealed_faults):
+            yield from faults(self._connection, self._sealer, self._controller_id)
         for partition in range(PARTITIONS):
             signed = [heads[partition] for heads in expected]
             yield from chain_faults(self._sealer, partition, self._chain(partition), signed)

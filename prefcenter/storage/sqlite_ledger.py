@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import VersionConflict
@@ -34,18 +35,23 @@ def last_head(connection: sqlite3.Connection, partition: int) -> Head:
     return Head() if row is None else Head(*row)
 
 
+def rows_of_digests(
+    connection: sqlite3.Connection, query: str, arguments: Sequence[Any], subjects: Sequence[Digest]
+) -> Iterator[Sequence[Any]]:
+    """The rows of a query that ends in `digest IN`, for as many subjects as there are."""
+    values = list({subject.value for subject in subjects})
+    for start in range(0, len(values), SUBJECTS_PER_QUERY):
+        chunk = values[start : start + SUBJECTS_PER_QUERY]
+        yield from connection.execute(f"{query} ({','.join('?' * len(chunk))})", (*arguments, *chunk))
+
+
 def unmoved_row_ids(
     connection: sqlite3.Connection, controller_id: int | None, changes: Sequence[Change]
 ) -> dict[bytes, int]:
     """The row of each record that exists. Raises VersionConflict where one is not at the version it was read at."""
-    values = [change.before.subject.value for change in changes]
-    stored = {}
-    for start in range(0, len(values), SUBJECTS_PER_QUERY):
-        chunk = values[start : start + SUBJECTS_PER_QUERY]
-        marks = ",".join("?" * len(chunk))
-        query = f"SELECT digest, id, version FROM records WHERE controller = ? AND digest IN ({marks})"  # noqa: S608 - marks only
-        rows = connection.execute(query, (controller_id, *chunk))
-        stored.update({value: (row_id, version) for value, row_id, version in rows})
+    query = "SELECT digest, id, version FROM records WHERE controller = ? AND digest IN"
+    rows = rows_of_digests(connection, query, (controller_id,), [change.before.subject for change in changes])
+    stored = {value: (row_id, version) for value, row_id, version in rows}
     for change in changes:
         _, version = stored.get(change.before.subject.value, (0, 0))
         if version != change.before.version:

@@ -38,6 +38,22 @@ MIGRATIONS = (
         version INTEGER NOT NULL, key INTEGER NOT NULL, salt BLOB, mac BLOB NOT NULL, body BLOB NOT NULL,
         PRIMARY KEY (subject, version), UNIQUE (partition, position)) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE sealed (record INTEGER PRIMARY KEY, key INTEGER NOT NULL, mac BLOB NOT NULL,
+        content BLOB NOT NULL) STRICT;
+    CREATE TABLE receipts (controller INTEGER NOT NULL, name BLOB NOT NULL, input BLOB NOT NULL, result BLOB NOT NULL,
+        received_ms INTEGER NOT NULL, key INTEGER NOT NULL, mac BLOB NOT NULL,
+        PRIMARY KEY (controller, name)) STRICT, WITHOUT ROWID;
+    CREATE INDEX receipts_by_time ON receipts (received_ms);
+    CREATE TABLE sends (controller INTEGER NOT NULL, digest BLOB NOT NULL, purpose INTEGER NOT NULL,
+        campaign BLOB NOT NULL, kind INTEGER NOT NULL, digest_key INTEGER NOT NULL, rules INTEGER NOT NULL,
+        sent_ms INTEGER NOT NULL, key INTEGER NOT NULL, mac BLOB NOT NULL,
+        PRIMARY KEY (controller, digest, purpose, campaign)) STRICT, WITHOUT ROWID;
+    CREATE INDEX sends_by_time ON sends (controller, purpose, sent_ms, digest, campaign);
+    CREATE TABLE api_keys (id TEXT PRIMARY KEY, label TEXT NOT NULL, secret_hash BLOB NOT NULL, scopes TEXT NOT NULL,
+        controllers TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER, revoked_ms INTEGER,
+        last_used_ms INTEGER, key INTEGER NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    """,
 )
 """One script a schema version; the version of a file is how many of them have run on it."""
 

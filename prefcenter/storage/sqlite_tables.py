@@ -14,7 +14,7 @@ from prefcenter.security.seals import Sealer
 
 TERM_NUMBER_BYTES = 4
 
-_WHOLE_STORE = ""
+WHOLE_STORE = ""
 """Stands where a controller's name would, for seals that say only whose store it is; no controller is called so."""
 
 
@@ -66,7 +66,7 @@ def controller_faults(connection: sqlite3.Connection, sealers: SealerByControlle
 
 def _checked_keys(connection: sqlite3.Connection, sealers: SealerByController) -> Iterator[tuple[int, bool]]:
     for key, mac in connection.execute("SELECT id, mac FROM keys"):
-        yield key, sealers[_WHOLE_STORE].holds(key, mac, "key")
+        yield key, sealers[WHOLE_STORE].holds(key, mac, "key")
 
 
 def _checked_controllers(
@@ -78,7 +78,7 @@ def _checked_controllers(
 
 def note_key(connection: sqlite3.Connection, sealers: SealerByController) -> None:
     """Note that the active key is one of this store's: a keyring without it would miss what it wrote."""
-    sealer = sealers[_WHOLE_STORE]
+    sealer = sealers[WHOLE_STORE]
     key = sealer.active_key_id
     connection.execute("INSERT OR IGNORE INTO keys VALUES (?, ?)", (key, sealer.seal(key, "key")))
 
@@ -112,6 +112,18 @@ def load_terms(connection: sqlite3.Connection, sealer: Sealer, controller_id: in
             raise StoreDamaged(f"table terms: number {term_id} was altered")
         terms[term_id] = text
     return terms
+
+
+def term_number(connection: sqlite3.Connection, sealer: Sealer, controller_id: int, text: str) -> int | None:
+    """The number of one interned text, for a reader that knows the text. Raises StoreDamaged for an altered one."""
+    query = "SELECT id, key, mac FROM terms WHERE controller = ? AND text = ?"
+    row = connection.execute(query, (controller_id, text)).fetchone()
+    if row is None:
+        return None
+    term_id, key, mac = row
+    if not sealer.holds(key, mac, "term", controller_id, term_id, text):
+        raise StoreDamaged(f"table terms: number {term_id} was altered")
+    return int(term_id)
 
 
 def add_term(
@@ -187,6 +199,8 @@ def stray_faults(connection: sqlite3.Connection, known: set[int]) -> Iterator[st
         ("terms", "controller"),
         ("policies", "controller"),
         ("imports", "controller"),
+        ("receipts", "controller"),
+        ("sends", "controller"),
         ("records", "controller"),
         ("events", "partition / 8"),
     ):

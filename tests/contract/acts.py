@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
 
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import DIGEST_BYTES, Digest
 from prefcenter.domain.events import EVERYTHING, Erased, Event, Granted, Refused
 from prefcenter.domain.record import Record, fold
 from prefcenter.domain.terms import RefusalReason
-from prefcenter.services.ports import Change, LedgerEvent, Store
+from prefcenter.services.ports import ApiKey, Change, LedgerEvent, Receipt, Send, Store
 from tests.factories import EXACT, NOW, OFFERS_BY_EMAIL, a_digest
 
 DOCUMENT = '{"controller":{"id":"acme"}}'
@@ -37,6 +40,32 @@ def change(before: Record, *events: Event) -> Change:
 def first_refusal(name: str, source: str = "form") -> Change:
     """The first thing that ever happens to a subject."""
     return change(Record(a_digest(name)), refused(source))
+
+
+def sealed_contact(name: str, content: bytes = b"sealed by the cipher of fields") -> Change:
+    """A first act that also puts encrypted plaintext beside its record."""
+    return replace(first_refusal(name), sealed=content)
+
+
+def a_receipt(name: str = "key 1", sent: str = "what was sent", received_ms: int = NOW) -> Receipt:
+    """A receipt under a digest of its name; the same name is the same idempotency key of the same caller."""
+    return Receipt(_bytes_of(name), _bytes_of(sent), b'["recorded"]', received_ms)
+
+
+def a_send(name: str = "pat", sent_ms: int = NOW, campaign: bytes = b"spring campaign.") -> Send:
+    return Send(a_digest(name), campaign, sent_ms)
+
+
+def an_api_key(key_id: str = "k1", created_ms: int = NOW, **changed: Any) -> ApiKey:
+    """A key for two controllers, in force and never used, but for what is changed."""
+    made = ApiKey(
+        key_id, "CRM", _bytes_of("secret"), frozenset({"decide", "read"}), frozenset({"acme", "globex"}), created_ms
+    )
+    return replace(made, **changed)
+
+
+def _bytes_of(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def subjects_of(changes: Iterable[Change]) -> list[Digest]:

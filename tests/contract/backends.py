@@ -8,7 +8,7 @@ from pathlib import Path
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import Store
 from prefcenter.storage import create_store, open_store
-from tests.fakes import MemoryStore, Shelf
+from tests.fakes import Cabinet, MemoryStore
 
 Opener = Callable[[Keyring], Store]
 """Opens the same data once more, as another process or after a restart would."""
@@ -21,8 +21,8 @@ def sqlite(directory: Path) -> Opener:
 
 
 def memory(directory: Path) -> Opener:
-    shelves: dict[str, Shelf] = {}
-    return lambda keyring: MemoryStore(keyring, shelves)
+    cabinet = Cabinet()
+    return lambda keyring: MemoryStore(keyring, cabinet)
 
 
 BACKENDS: dict[str, Callable[[Path], Opener]] = {"sqlite": sqlite, "memory": memory}

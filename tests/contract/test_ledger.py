@@ -60,10 +60,43 @@ async def test_the_feed_tells_each_event_in_its_partition_and_in_order(store: St
 async def test_the_feed_is_paged_and_resumes_where_it_stopped(store: Store, limit: int) -> None:
     await fill(store)
     whole = await store.since("acme", START, 1_000)
-    first_page = await store.since("acme", START, limit)
-    assert list(first_page) == list(whole[:limit])
+    assert len(await store.since("acme", START, limit)) == min(limit, 100)
     resumed = await whole_feed(store, limit=limit)
     assert positions_by_partition(resumed) == positions_by_partition(whole)
+
+
+@pytest.mark.parametrize("limit", [1, 3, 8, 12, 50])
+async def test_no_partition_waits_for_another_to_end(store: Store, limit: int) -> None:
+    await fill(store, 400)
+    heads = [head.position for head in await store.heads("acme")]
+    positions = list(START)
+    for _ in range(PARTITIONS):
+        left = [head - position for head, position in zip(heads, positions, strict=True)]
+        page = positions_by_partition(await store.since("acme", positions, limit))
+        given = [len(page[number]) for number in range(PARTITIONS)]
+        assert sum(given) == min(limit, sum(left))
+        fewest = min((count for count, had in zip(given, left, strict=True) if count < had), default=limit)
+        assert max(given) - fewest <= 1
+        positions = [position + count for position, count in zip(positions, given, strict=True)]
+    assert all(positions), "with any limit every partition has its turn"
+
+
+async def test_what_one_partition_does_not_need_goes_to_the_others(store: Store) -> None:
+    await fill(store, 400)
+    heads = [head.position for head in await store.heads("acme")]
+    positions = [0, 0, *heads[2:]]
+    page = positions_by_partition(await store.since("acme", positions, 40))
+    assert [len(page[number]) for number in range(PARTITIONS)] == [20, 20, 0, 0, 0, 0, 0, 0]
+    positions = [heads[0] - 3, *heads[1:7], 0]
+    page = positions_by_partition(await store.since("acme", positions, 20))
+    assert [len(page[number]) for number in range(PARTITIONS)] == [3, 0, 0, 0, 0, 0, 0, 17]
+
+
+async def test_a_position_that_is_ahead_of_the_ledger_gives_nothing(store: Store) -> None:
+    await fill(store, 20)
+    heads = [head.position for head in await store.heads("acme")]
+    assert list(await store.since("acme", [position + 5 for position in heads], 10)) == []
+    assert len(await store.since("acme", [heads[0] + 5, *START[1:]], 100)) == 20 - heads[0]
 
 
 async def test_a_reader_that_waits_sees_only_what_came_since(store: Store) -> None:

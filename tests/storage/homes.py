@@ -14,8 +14,11 @@ from prefcenter.bootstrap import audit, init_home, open_services
 from prefcenter.domain.errors import PrefcenterError
 from prefcenter.domain.events import EVERYTHING, Cell
 from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.services.ports import Store
 from prefcenter.services.recording import Consent
 from prefcenter.settings import Settings, read_settings
+from tests.contract.acts import a_receipt, a_send, an_api_key, sealed_contact
+from tests.factories import NOW
 
 POLICIES = Path(__file__).resolve().parents[2] / "fixtures" / "policies"
 CONTROLLER = "opencontact"
@@ -48,6 +51,18 @@ async def _make_home(settings: Settings) -> None:
         await desk.record_consent("person2@acme.example", consent)
         await desk.suppress("person2@acme.example", RefusalReason.ERASED, EVERYTHING, "request")
         await (await services.controller(CONTROLLER)).importing.begin(bytes(32), ["manual"])
+        await _add_what_tools_bring(services.store)
+
+
+async def _add_what_tools_bring(store: Store) -> None:
+    """Something sealed beside records, receipts, sends and API keys, every column of each filled."""
+    for number in range(4):
+        contact = sealed_contact(f"contact {number}", f"content {number}".encode())
+        await store.append(CONTROLLER, [contact], receipt=a_receipt(f"key {number}"))
+        sends = [a_send(f"contact {number}", NOW + number)]
+        await store.record_sends(CONTROLLER, "client-marketing", sends, forget_before_ms=0)
+        times = {"expires_ms": NOW + 3, "revoked_ms": NOW + 2, "last_used_ms": NOW + 1}
+        await store.put_api_key(an_api_key(f"k{number}-tool", **times))
 
 
 def add_acts(home: Path, names: Sequence[str]) -> None:

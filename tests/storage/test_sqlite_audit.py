@@ -22,6 +22,8 @@ from prefcenter.security.keyring import load_keyring
 from prefcenter.security.seals import Sealer
 from prefcenter.storage.sqlite_schema import MIGRATIONS, create
 from prefcenter.storage.sqlite_tables import add_term
+from tests.contract.acts import a_receipt, an_api_key
+from tests.factories import a_digest
 from tests.storage.homes import (
     CONTROLLER,
     add_acts,
@@ -34,7 +36,10 @@ from tests.storage.homes import (
     tamper,
 )
 
-TABLES = ("keys", "controllers", "terms", "policies", "imports", "records", "events")
+TABLES = (
+    *("keys", "controllers", "terms", "policies", "imports", "records", "events"),
+    *("sealed", "receipts", "sends", "api_keys"),
+)
 ROWS_A_COLUMN = 3
 RAW_FLIPS = 60
 OF_CONTROLLER = f"(SELECT id FROM controllers WHERE name = '{CONTROLLER}')"
@@ -118,6 +123,57 @@ def test_a_salt_that_is_set_or_dropped_is_named(home: Path, value: bytes | None)
     assert "was altered" in findings(home)[0]
 
 
+@pytest.mark.parametrize("column", ["expires_ms", "revoked_ms", "last_used_ms"])
+@pytest.mark.parametrize("value", [None, 0])
+def test_a_time_of_an_api_key_that_is_set_or_dropped_is_named(home: Path, column: str, value: int | None) -> None:
+    tamper(home, f"UPDATE api_keys SET {column} = ? WHERE id = 'k1-tool'", (value,))
+    assert findings(home)[0] == "table api_keys: a key was altered"
+
+
+@pytest.mark.parametrize("moved", ["content", "content, key, mac"])
+def test_what_is_sealed_beside_one_record_and_moved_to_another_is_named(home: Path, moved: str) -> None:
+    first = f"(SELECT {moved} FROM sealed ORDER BY record LIMIT 1)"
+    tamper(home, f"UPDATE sealed SET ({moved}) = {first} WHERE record = (SELECT max(record) FROM sealed)")
+    assert findings(home) == ["table sealed: a row was altered"]
+
+
+def test_what_is_sealed_beside_no_record_is_named(home: Path) -> None:
+    tamper(home, "UPDATE sealed SET record = 9999 WHERE record = (SELECT min(record) FROM sealed)")
+    assert set(findings(home)) == {"table sealed: a row belongs to no record"}
+
+
+async def test_altered_rows_are_not_answered_from(home: Path) -> None:
+    for table, column in (
+        ("sealed", "content"),
+        ("receipts", "result"),
+        ("sends", "campaign"),
+        ("api_keys", "secret_hash"),
+    ):
+        tamper(home, f"UPDATE {table} SET {column} = zeroblob(16)")
+    subjects = [a_digest("contact 1")]
+    async with open_services(settings_of(home)) as services:
+        store = services.store
+        for reading in (
+            store.load_sealed(CONTROLLER, subjects),
+            store.receipt(CONTROLLER, a_receipt("key 1").name, 0),
+            store.append(CONTROLLER, [], receipt=a_receipt("key 1")),
+            store.sends(CONTROLLER, "client-marketing", subjects, 0),
+            anext(store.scan_sends(CONTROLLER, "client-marketing")),
+            store.api_key("k1-tool"),
+            store.api_keys(),
+            store.put_api_key(an_api_key("k1-tool")),
+        ):
+            with pytest.raises(StoreDamaged, match="was altered"):
+                await reading
+
+
+async def test_an_altered_purpose_is_not_taken_for_one_without_sends(home: Path) -> None:
+    tamper(home, "UPDATE terms SET mac = zeroblob(16) WHERE text = 'client-marketing'")
+    async with open_services(settings_of(home)) as services:
+        with pytest.raises(StoreDamaged, match="table terms"):
+            await services.store.sends(CONTROLLER, "client-marketing", [a_digest("contact 1")], 0)
+
+
 def test_text_that_is_no_longer_utf_8_is_named(home: Path) -> None:
     assert tamper(home, "UPDATE terms SET text = CAST(x'ff6f726d' AS TEXT) WHERE controller = 1")
     assert any("table terms: number" in finding and "was altered" in finding for finding in findings(home))
@@ -153,7 +209,8 @@ def _dump(home: Path) -> list[list[tuple[Any, ...]]]:
 
 
 def test_a_lost_index_entry_that_would_hide_a_refusal_is_found(home: Path) -> None:
-    (value,) = rows(home, "SELECT digest FROM records ORDER BY id DESC LIMIT 1")[0]
+    without_sends = "digest NOT IN (SELECT digest FROM sends)"
+    (value,) = rows(home, f"SELECT digest FROM records WHERE {without_sends} ORDER BY id DESC LIMIT 1")[0]
     file = store_file(home)
     content = file.read_bytes()
     places = [at for at in range(len(content)) if content.startswith(value, at)]

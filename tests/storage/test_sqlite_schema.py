@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,20 @@ from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.storage.sqlite import SqliteStore
 from prefcenter.storage.sqlite_schema import APPLICATION_ID, MIGRATIONS
-from tests.contract.acts import DOCUMENT, append_one, erased, first_refusal, granted
+from tests.contract.acts import (
+    DOCUMENT,
+    a_receipt,
+    a_send,
+    an_api_key,
+    append_one,
+    change,
+    erased,
+    first_refusal,
+    granted,
+    refused,
+    sealed_contact,
+    whole_feed,
+)
 from tests.factories import EXACT, NOW, a_digest
 
 TABLES = {
@@ -24,6 +38,15 @@ TABLES = {
     "imports": ["controller", "fingerprint", "begun_ms", "key", "mac"],
     "records": ["id", "controller", "kind", "key", "rules", "version", "digest", "state"],
     "events": ["partition", "position", "subject", "version", "key", "salt", "mac", "body"],
+    "sealed": ["record", "key", "mac", "content"],
+    "receipts": ["controller", "name", "input", "result", "received_ms", "key", "mac"],
+    "sends": [
+        *("controller", "digest", "purpose", "campaign", "kind", "digest_key", "rules", "sent_ms", "key", "mac"),
+    ],
+    "api_keys": [
+        *("id", "label", "secret_hash", "scopes", "controllers"),
+        *("created_ms", "expires_ms", "revoked_ms", "last_used_ms", "key", "mac"),
+    ],
 }
 
 
@@ -70,13 +93,62 @@ def test_the_file_is_ours_by_its_header_and_nobody_elses_to_read(path: Path) -> 
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-async def test_an_older_schema_is_brought_up_to_date(tmp_path: Path, keyring: Keyring) -> None:
+async def test_an_empty_file_with_our_mark_becomes_a_store(tmp_path: Path, keyring: Keyring) -> None:
     file = tmp_path / "store.sqlite3"
     _make_version_0(file)
     store = SqliteStore(file, keyring)
     await store.append("acme", [first_refusal("pat")])
     await store.close()
     assert ask(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+async def test_a_store_of_schema_1_is_brought_up_to_date_with_its_records_intact(
+    path: Path, tmp_path: Path, keyring: Keyring
+) -> None:
+    store = SqliteStore(path, keyring)
+    await store.adopt_policy("acme", DOCUMENT, instead_of=None)
+    await store.first_import_ms("acme", b"list", NOW)
+    record = await append_one(store, Record(a_digest("pat")), granted(), erased(NOW + 1), granted(NOW + 2))
+    await store.append("globex", [first_refusal(f"person {number}") for number in range(50)])
+    heads, feed = await store.heads("acme"), await whole_feed(store)
+    await store.close()
+    older = tmp_path / "older.sqlite3"
+    _copy_as_schema_1(path, older)
+
+    store = SqliteStore(older, keyring)
+    assert ask(older, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert list(await store.load("acme", [record.subject])) == [record]
+    assert (await store.heads("acme"), await whole_feed(store)) == (heads, feed)
+    assert (await store.audit("acme", [heads])).findings == ()
+    assert [record.version async for page in store.scan("globex") for record in page] == [1] * 50
+    await store.append("acme", [sealed_contact("kim")], receipt=a_receipt())
+    assert await store.record_sends("acme", "offers", [a_send("kim")], forget_before_ms=0) == 1
+    await store.put_api_key(an_api_key())
+    assert (await store.audit("acme", [heads])).findings == ()
+    await store.close()
+
+
+async def test_a_store_of_schema_1_that_is_read_only_is_not_answered_from(
+    path: Path, tmp_path: Path, keyring: Keyring
+) -> None:
+    older = tmp_path / "older.sqlite3"
+    _copy_as_schema_1(path, older)
+    content = older.read_bytes()
+    with pytest.raises(StoreReadOnly, match="schema 1"):
+        SqliteStore(older, keyring, read_only=True)
+    assert older.read_bytes() == content
+
+
+def _copy_as_schema_1(path: Path, older: Path) -> None:
+    """What a store holds, in a file that the first script alone has made."""
+    with closing(sqlite3.connect(older, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(MIGRATIONS[0])
+        connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        connection.execute("PRAGMA user_version=1")
+        connection.execute("ATTACH ? AS newer", (str(path),))
+        for (table,) in connection.execute("SELECT name FROM main.sqlite_master WHERE type = 'table'").fetchall():
+            connection.execute(f"INSERT INTO main.{table} SELECT * FROM newer.{table}")
 
 
 def test_an_older_schema_that_is_read_only_stays_as_it_is(tmp_path: Path, keyring: Keyring) -> None:
@@ -123,3 +195,34 @@ async def test_an_erased_body_is_gone_from_the_file_once_the_store_is_closed(pat
     await append_one(store, record, erased(NOW + 1))
     await store.close()
     assert not holds(path, EXACT.value)
+
+
+async def test_what_was_sealed_beside_a_record_is_gone_from_the_file_once_it_is_replaced_or_erased(
+    path: Path, keyring: Keyring
+) -> None:
+    store = SqliteStore(path, keyring)
+    first = sealed_contact("pat", b"first content of it")
+    await store.append("acme", [first])
+    await store.close()
+    assert holds(path, b"first content of it"), "the control: it stands in the file as it was given"
+    store = SqliteStore(path, keyring)
+    second = replace(change(first.after, refused("import")), sealed=b"second content")
+    await store.append("acme", [second])
+    await store.close()
+    assert not holds(path, b"first content of it")
+    store = SqliteStore(path, keyring)
+    await append_one(store, second.after, erased(NOW + 1))
+    await store.close()
+    assert not holds(path, b"second content")
+
+
+async def test_sends_to_an_erased_person_are_gone_from_the_file(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    send = a_send("pat", campaign=b"a campaign of 16")
+    await store.record_sends("acme", "offers", [send], forget_before_ms=0)
+    await store.close()
+    assert holds(path, send.campaign)
+    store = SqliteStore(path, keyring)
+    await append_one(store, Record(send.subject), erased(NOW + 1))
+    await store.close()
+    assert not holds(path, send.campaign)

@@ -10,7 +10,7 @@ from prefcenter.domain.errors import VersionConflict
 from prefcenter.security.digests import Digester
 from prefcenter.security.keyring import load_keyring
 from prefcenter.services.importing import Importing
-from prefcenter.services.ports import Change
+from prefcenter.services.ports import Change, Receipt
 from prefcenter.services.recording import Recording
 from prefcenter.storage.sqlite import SqliteStore
 from tests.running_home import RunningHome
@@ -22,11 +22,13 @@ class ContestedStore(SqliteStore):
 
     conflicts = 0
 
-    async def append(self, controller: str, changes: Sequence[Change], *, bulk: bool = False) -> None:
+    async def append(
+        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+    ) -> None:
         if self.conflicts:
             self.conflicts -= 1
             raise VersionConflict("somebody was first")
-        await super().append(controller, changes, bulk=bulk)
+        await super().append(controller, changes, bulk=bulk, receipt=receipt)
 
 
 def store_path(home: RunningHome) -> Path:

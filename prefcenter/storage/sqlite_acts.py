@@ -1,0 +1,184 @@
+"""What is written to a SQLite store, each act inside a transaction that the writer began and will commit."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from prefcenter.domain.digest import Digest
+from prefcenter.domain.errors import VersionConflict
+from prefcenter.domain.ledger import Head, partition_of
+from prefcenter.security.seals import SALT_BYTES
+from prefcenter.services.ports import ApiKey, Change, Receipt, Send
+from prefcenter.storage.chain import EventRow, link
+from prefcenter.storage.mapping import encode_event, encode_record
+from prefcenter.storage.sqlite_api_keys import put_api_key
+from prefcenter.storage.sqlite_ledger import (
+    UPSERT_RECORD,
+    drop_bodies,
+    last_head,
+    row_partition,
+    subject_columns,
+    unmoved_row_ids,
+)
+from prefcenter.storage.sqlite_receipts import check_name_is_free, put_receipt
+from prefcenter.storage.sqlite_sealed import drop_sealed, put_sealed
+from prefcenter.storage.sqlite_sends import drop_sends_to, forget_sends, note_sends
+from prefcenter.storage.sqlite_tables import (
+    WHOLE_STORE,
+    SealerByController,
+    add_controller,
+    add_term,
+    check_controllers,
+    controller_ids,
+    first_import_ms,
+    load_policy,
+    load_terms,
+    note_key,
+    put_policy,
+)
+
+
+class Acts:
+    """The writing half of the store, used by its one writer: each act checks before it writes.
+
+    It remembers numbers, texts and heads until `forget` is called.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, sealers: SealerByController) -> None:
+        self._connection = connection
+        self._sealers = sealers
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what is remembered: another process wrote, or a transaction was rolled back."""
+        self._terms: dict[str, dict[str, int]] = {}
+        self._heads: dict[int, Head] = {}
+        self._ids: dict[str, int] | None = None
+        self._has_noted_key = False
+        self._last_row_id: int | None = None
+
+    def append(self, controller: str, changes: Sequence[Change], receipt: Receipt | None) -> None:
+        row_ids = unmoved_row_ids(self._connection, self._known_ids().get(controller), changes)
+        self._check_receipt(controller, receipt)
+        controller_id = self._controller_id(controller)
+        intern = self._interner(controller, controller_id)
+        records, events = [], []
+        for change in changes:
+            subject = change.after.subject
+            row_id = row_ids.get(subject.value)
+            if row_id is None:
+                row_id = row_ids[subject.value] = self._next_row_id()
+            state = encode_record(change.after, intern)
+            records.append((row_id, controller_id, *subject_columns(subject), change.after.version, state))
+            for version, event in enumerate(change.events, change.before.version + 1):
+                body = encode_event(event, intern)
+                events.append(self._event_columns(controller, controller_id, row_id, subject, version, body))
+        self._connection.executemany(UPSERT_RECORD, records)
+        self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
+        for change in changes:
+            self._change_what_stands_beside(controller, controller_id, row_ids, change)
+        self._keep_receipt(controller, controller_id, receipt)
+
+    def _change_what_stands_beside(
+        self, controller: str, controller_id: int, row_ids: Mapping[bytes, int], change: Change
+    ) -> None:
+        """After an erasure nothing does; else what the change brings, if it brings anything."""
+        subject = change.after.subject
+        row_id = row_ids[subject.value]
+        if change.erases_up_to:
+            drop_bodies(self._connection, row_id, change.erases_up_to)
+            drop_sealed(self._connection, row_id)
+            drop_sends_to(self._connection, controller_id, subject)
+        elif change.sealed is not None:
+            put_sealed(self._connection, self._sealers[controller], row_id, subject, change.sealed)
+
+    def record_sends(
+        self, controller: str, purpose: str, sends: Sequence[Send], forget_before_ms: int, receipt: Receipt | None
+    ) -> int:
+        self._check_receipt(controller, receipt)
+        controller_id = self._controller_id(controller)
+        purpose_id = self._interner(controller, controller_id)(purpose)
+        forget_sends(self._connection, controller_id, purpose_id, forget_before_ms)
+        remembered = [send for send in sends if send.sent_ms >= forget_before_ms]
+        new = note_sends(self._connection, self._sealers[controller], controller_id, purpose_id, remembered)
+        self._keep_receipt(controller, controller_id, receipt)
+        return new
+
+    def adopt_policy(self, controller: str, document: str, instead_of: str | None) -> None:
+        known = self._known_ids().get(controller)
+        sealer = self._sealers[controller]
+        if (None if known is None else load_policy(self._connection, sealer, known)) != instead_of:
+            raise VersionConflict("another policy came into force meanwhile")
+        put_policy(self._connection, sealer, self._controller_id(controller), document)
+
+    def first_import_ms(self, controller: str, fingerprint: bytes, now_ms: int) -> int:
+        controller_id = self._controller_id(controller)
+        return first_import_ms(self._connection, self._sealers[controller], controller_id, fingerprint, now_ms)
+
+    def put_api_key(self, key: ApiKey) -> None:
+        put_api_key(self._connection, self._sealers[WHOLE_STORE], key)
+        self._note_key()
+
+    def _check_receipt(self, controller: str, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            known = self._known_ids().get(controller)
+            check_name_is_free(self._connection, self._sealers[controller], known, receipt)
+
+    def _keep_receipt(self, controller: str, controller_id: int, receipt: Receipt | None) -> None:
+        if receipt is not None:
+            put_receipt(self._connection, self._sealers[controller], controller_id, receipt)
+
+    def _known_ids(self) -> dict[str, int]:
+        if self._ids is None:
+            check_controllers(self._connection, self._sealers)
+            self._ids = controller_ids(self._connection, self._sealers)
+        return self._ids
+
+    def _controller_id(self, controller: str) -> int:
+        """The number of a controller, a new one where it has none; so it comes after every check."""
+        known = self._known_ids()
+        if controller not in known:
+            known[controller] = add_controller(self._connection, self._sealers, controller)
+        self._note_key()
+        return known[controller]
+
+    def _note_key(self) -> None:
+        if not self._has_noted_key:
+            note_key(self._connection, self._sealers)
+            self._has_noted_key = True
+
+    def _next_row_id(self) -> int:
+        if self._last_row_id is None:
+            (self._last_row_id,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()
+        self._last_row_id += 1
+        return self._last_row_id
+
+    def _interner(self, controller: str, controller_id: int) -> Callable[[str], int]:
+        sealer = self._sealers[controller]
+        if controller not in self._terms:
+            stored = load_terms(self._connection, sealer, controller_id)
+            self._terms[controller] = {text: term_id for term_id, text in stored.items()}
+        terms = self._terms[controller]
+
+        def intern(text: str) -> int:
+            if text not in terms:
+                terms[text] = add_term(self._connection, sealer, controller_id, text, taken=terms.values())
+            return terms[text]
+
+        return intern
+
+    def _event_columns(
+        self, controller: str, controller_id: int, row_id: int, subject: Digest, version: int, body: bytes
+    ) -> tuple[Any, ...]:
+        number = partition_of(subject.value)
+        partition = row_partition(controller_id, number)
+        head = self._heads.get(partition) or last_head(self._connection, partition)
+        sealer = self._sealers[controller]
+        key, salt = sealer.active_key_id, os.urandom(SALT_BYTES)
+        row = EventRow(head.position + 1, subject, version, key, salt, body, b"")
+        mac = link(sealer, key, number, row, head.mac)
+        self._heads[partition] = Head(row.position, mac)
+        return partition, row.position, row_id, version, key, salt, mac, body
