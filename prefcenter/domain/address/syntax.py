@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from prefcenter.domain.address.plain import plain_parts
 from prefcenter.domain.errors import InvalidAddress
 
 
 def validated(bare: str) -> tuple[str, str]:
-    """Local part (NFC, minimally quoted) and ASCII lower-case domain; every option is spelt out, whatever its default.
+    """Local part (NFC, minimally quoted) and ASCII lower-case domain of an address."""
+    return plain_parts(bare) or validated_by_library(bare)
+
+
+def validated_by_library(bare: str) -> tuple[str, str]:
+    """The same by email-validator, for whatever is not plain; every option is spelt out, whatever its default.
 
     The library's own message is dropped because it quotes its input. Every ValueError counts, for the Unicode codecs
     beneath it raise theirs.
