@@ -48,6 +48,12 @@ def detect_dialect(sample: str, suffix: str, *, is_whole: bool) -> Dialect:
     return Dialect(max(cutting, key=lambda delimiter: _evenness(cuts[delimiter], delimiter, suffix)))
 
 
+def declaration_of(text: str) -> str:
+    """The `sep=` line at the top of a text, with its line end; empty where there is none."""
+    declared = DECLARATION.match(text)
+    return "" if declared is None else declared[0]
+
+
 def usual_width(records: Sequence[RawRecord]) -> int:
     """How many cells most records have; of equals, the one seen first."""
     counted = Counter(len(record.cells) for record in records)

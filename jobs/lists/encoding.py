@@ -12,11 +12,11 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import IO, Protocol
 
+from jobs.lists.content import CHUNK_BYTES
 from jobs.lists.faults import list_fault
 
-CHUNK_BYTES = 1 << 18
 SAMPLE_BYTES = 1 << 15
 PATTERN_BYTES = 1 << 12
 FALLBACK = "cp1252"
@@ -39,6 +39,12 @@ NOT_TEXT = {
 }
 
 
+class Openable(Protocol):
+    """What can be opened again and again to be read: the content of a list, or a path."""
+
+    def open(self, mode: str = "rb") -> IO[bytes]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Encoding:
     """An encoding of Python's by name, the byte order mark that goes before it, and what is done about odd bytes."""
@@ -53,6 +59,16 @@ class Encoding:
         """The encoding as manifest and report name it."""
         label = f"{self.name}-sig" if self.bom == codecs.BOM_UTF8 else self.name
         return f"{label} (damaged)" if self.has_damaged_bytes else label
+
+    @classmethod
+    def of_label(cls, label: str, start: bytes) -> Encoding:
+        """The encoding that a label names, for a file that begins so."""
+        name = label.removesuffix(" (damaged)")
+        if name.startswith("utf-16"):
+            mark = codecs.BOM_UTF16_LE if name == "utf-16-le" else codecs.BOM_UTF16_BE
+            return cls(name, mark if start.startswith(mark) else b"", "surrogatepass")
+        is_marked = name.endswith("-sig")
+        return cls(name.removesuffix("-sig"), codecs.BOM_UTF8 if is_marked else b"")
 
     def encode(self, text: str) -> bytes:
         """The bytes that a text of this list was read from."""
@@ -102,27 +118,36 @@ class _Utf8Census:
         self.position += len(text.encode("utf-8", "surrogateescape"))
 
 
-def survey(path: Path, name: str) -> Survey:
-    """Read a file once from end to end. Raises InvalidList for what is no list: empty, cut off, a spreadsheet."""
-    with path.open("rb") as file:
+def survey(content: Openable, name: str) -> Survey:
+    """Read a list once from end to end. Raises InvalidList for what is no list: empty, cut off, a spreadsheet."""
+    with content.open("rb") as file:
         start = file.read(PATTERN_BYTES)
     _require_text(start, name)
-    utf16 = _utf16(start, path.stat().st_size)
+    utf16 = _utf16(start, content)
     if utf16 is not None:
-        return _survey_utf16(path, name, utf16)
+        return _survey_utf16(content, name, utf16)
     bom = codecs.BOM_UTF8 if start.startswith(codecs.BOM_UTF8) else b""
     digest, census = hashlib.sha256(), _Utf8Census()
-    for text in Encoding("utf-8").decode_stream(_hashed(file_chunks(path), digest)):
+    for text in Encoding("utf-8").decode_stream(_hashed(file_chunks(content), digest)):
         census.add(text)
     encoding = Encoding("utf-8", bom, has_damaged_bytes=census.damaged > 0)
     if census.damaged > census.beyond_ascii and not bom:
-        encoding = _legacy_encoding(path, census.first_damaged, digest.hexdigest())
+        encoding = _legacy_encoding(content, census.first_damaged, digest.hexdigest())
     return _survey_of(encoding, digest.hexdigest(), census.position, name)
 
 
-def file_chunks(path: Path) -> Iterator[bytes]:
+def known_survey(content: Openable, label: str) -> Survey:
+    """The survey of a list whose encoding is known."""
+    with content.open("rb") as file:
+        encoding = Encoding.of_label(label, file.read(PATTERN_BYTES))
+    digest = hashlib.sha256()
+    size = sum(map(len, _hashed(file_chunks(content), digest)))
+    return Survey(encoding, digest.hexdigest(), size)
+
+
+def file_chunks(content: Openable) -> Iterator[bytes]:
     """The bytes of a file, a chunk at a time."""
-    with path.open("rb") as file:
+    with content.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
 
@@ -145,16 +170,16 @@ def _require_text(start: bytes, name: str) -> None:
             raise list_fault(name, 1, "list", f"is {what}; export it as CSV")
 
 
-def _utf16(start: bytes, size: int) -> Encoding | None:
+def _utf16(start: bytes, content: Openable) -> Encoding | None:
     """UTF-16 by its byte order mark, or by the NUL in every other byte that Latin text has in it."""
     if start.startswith(codecs.BOM_UTF16_LE):
         return Encoding("utf-16-le", codecs.BOM_UTF16_LE, "surrogatepass")
     if start.startswith(codecs.BOM_UTF16_BE):
         return Encoding("utf-16-be", codecs.BOM_UTF16_BE, "surrogatepass")
-    if size % 2:
-        return None
     high_first, low_first = start[0::2].count(0), start[1::2].count(0)
     fewest = max(1, len(start) // 10)
+    if max(high_first, low_first) < fewest or _size_of(content) % 2:
+        return None
     if low_first >= fewest and low_first > 10 * high_first:
         return Encoding("utf-16-le", b"", "surrogatepass")
     if high_first >= fewest and high_first > 10 * low_first:
@@ -162,29 +187,35 @@ def _utf16(start: bytes, size: int) -> Encoding | None:
     return None
 
 
-def _survey_utf16(path: Path, name: str, encoding: Encoding) -> Survey:
+def _size_of(content: Openable) -> int:
+    return sum(map(len, file_chunks(content)))
+
+
+def _survey_utf16(content: Openable, name: str, encoding: Encoding) -> Survey:
     digest = hashlib.sha256()
-    chunks = _hashed(file_chunks(path), digest)
+    chunks = _hashed(file_chunks(content), digest)
     try:
         for _ in encoding.decode_stream(chunks):
-            pass
+            continue
     except UnicodeDecodeError:
         raise list_fault(name, 1, "list", "ends in the middle of a character; was it cut off?") from None
-    return _survey_of(encoding, digest.hexdigest(), path.stat().st_size, name)
+    return _survey_of(encoding, digest.hexdigest(), _size_of(content), name)
 
 
-def _legacy_encoding(path: Path, first_damaged: int, sha256: str) -> Encoding:
+def _legacy_encoding(content: Openable, first_damaged: int, sha256: str) -> Encoding:
     """The best guess for bytes that are not UTF-8, where every byte of the file survives it; else cp1252."""
-    guess = _guess(_sample(path, first_damaged))
-    if guess is not None and _is_lossless(path, guess, sha256):
+    guess = _guess(_sample(content, first_damaged))
+    if guess is not None and _is_lossless(content, guess, sha256):
         return guess
     return Encoding(FALLBACK)
 
 
-def _sample(path: Path, first_damaged: int) -> bytes:
+def _sample(content: Openable, first_damaged: int) -> bytes:
     """The lines beyond ASCII near the first bytes that are not UTF-8; the others say nothing about the encoding."""
-    with path.open("rb") as file:
-        file.seek(max(0, first_damaged - PATTERN_BYTES))
+    with content.open("rb") as file:
+        skipped = max(0, first_damaged - PATTERN_BYTES)
+        while skipped:
+            skipped -= len(file.read(min(skipped, CHUNK_BYTES)))
         around = file.read(SAMPLE_BYTES)
     return b"\n".join(line for line in around.splitlines() if not line.isascii())
 
@@ -204,9 +235,9 @@ def _guess(sample: bytes) -> Encoding | None:
     return Encoding(best.encoding) if best.encoding in LEGACY_ENCODINGS else None
 
 
-def _is_lossless(path: Path, encoding: Encoding, sha256: str) -> bool:
+def _is_lossless(content: Openable, encoding: Encoding, sha256: str) -> bool:
     """Whether the file survives; some East Asian encodings have two codes for one character."""
     digest = hashlib.sha256()
-    for text in encoding.decode_stream(file_chunks(path)):
+    for text in encoding.decode_stream(file_chunks(content)):
         digest.update(encoding.encode(text))
     return digest.hexdigest() == sha256

@@ -1,37 +1,45 @@
-"""Opening a list: all that must be known before its first row can be judged, and then its rows, as a stream."""
+"""Opening a list of delimited text: all that must be known before its first row can be judged, and then its rows."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from jobs.lists.columns import Column, ColumnFinder, named_column
-from jobs.lists.dialect import Dialect, detect_dialect, usual_width
-from jobs.lists.encoding import CHUNK_BYTES, Encoding, Survey, file_chunks, survey
+from jobs.lists.contacts import Found, OutputFile, Sought, SoughtColumn
+from jobs.lists.content import CHUNK_BYTES, Content, file_content, unreadable
+from jobs.lists.delimited import DelimitedBatch, DelimitedSink, batches_of
+from jobs.lists.dialect import Dialect, declaration_of, detect_dialect, usual_width
+from jobs.lists.encoding import Encoding, Survey, file_chunks, known_survey, survey
 from jobs.lists.faults import list_fault
+from jobs.lists.packed import PackedFile
 from jobs.lists.records import MAX_RECORD_BYTES, RawRecord, RecordReader
-from prefcenter.domain.errors import InvalidList
 from prefcenter.domain.terms import Channel
 
 SAMPLE_RECORDS = 500
 SAMPLE_CHUNKS = 2 + MAX_RECORD_BYTES // CHUNK_BYTES
+TEXT_FORMAT = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file with what its survey told."""
+    """A list's bytes with what their survey told."""
 
-    path: Path
-    name: str
+    content: Content
     survey: Survey
+
+    @property
+    def name(self) -> str:
+        return self.content.name
 
     def text(self, watch: Callable[[bytes], object]) -> Iterator[str]:
         """The decoded file without its byte order mark; `watch` sees every chunk of bytes as it stands."""
         encoding = self.survey.encoding
-        return encoding.decode_stream(_watched(file_chunks(self.path), watch, len(encoding.bom)))
+        return encoding.decode_stream(_watched(file_chunks(self.content), watch, len(encoding.bom)))
 
     def records(self, dialect: Dialect, watch: Callable[[bytes], object]) -> Iterator[RawRecord]:
         reader = RecordReader(self.name, self.survey.encoding, dialect.delimiter)
@@ -51,15 +59,27 @@ class OpenList:
     prologue: str
     header: RawRecord | None
     width: int
-    address_column: Column
-    class_column: Column | None
+    found: Found
     _source: _Source
     _records_before_rows: int
     bytes_read: int = field(default=0, init=False)
 
     @property
+    def address_column(self) -> Column:
+        """The first column of addresses, which is the only one unless several were asked for."""
+        return self.found.addresses[0]
+
+    @property
+    def class_column(self) -> Column | None:
+        return self.found.class_column
+
+    @property
+    def content(self) -> Content:
+        return self._source.content
+
+    @property
     def path(self) -> Path:
-        return self._source.path
+        return self.content.path
 
     @property
     def name(self) -> str:
@@ -67,17 +87,24 @@ class OpenList:
         return self._source.name
 
     @property
+    def suffix(self) -> str:
+        """The extension of its outputs; what comes from standard input has none, and gets that of its dialect."""
+        if self.content.spool is None:
+            return self.content.suffix
+        return (".tsv" if self.dialect.delimiter == "\t" else ".csv") + self.content.suffix
+
+    @property
     def encoding(self) -> Encoding:
         return self._source.survey.encoding
 
     @property
     def size(self) -> int:
-        """How many bytes the file has."""
+        """How many bytes the list has, unpacked."""
         return self._source.survey.size
 
     @property
     def sha256(self) -> str:
-        """The hash of the whole file; reading the rows to their end proves that it still holds."""
+        """The hash of the unpacked list; reading the rows to their end proves that it still holds."""
         return self._source.survey.sha256
 
     def records(self) -> Iterator[RawRecord]:
@@ -92,9 +119,35 @@ class OpenList:
         try:
             yield from islice(self._source.records(self.dialect, watch), self._records_before_rows, None)
         except OSError as error:
-            raise InvalidList(f"{self.name}: {error.strerror}") from None
+            raise unreadable(self.name, error) from None
         if digest.hexdigest() != self.sha256:
             raise list_fault(self.name, 1, "list", "changed while it was being read")
+
+    def batches(self) -> Iterator[DelimitedBatch]:
+        """The rows in batches, short ones where rows are long."""
+        return batches_of(self.records(), self.width)
+
+    def sink(self, file: OutputFile, added: Sequence[str]) -> DelimitedSink:
+        """Begin an output as the list begins, with these headings added to its header."""
+        sink = DelimitedSink(PackedFile(file, self.content.packer()), self.encoding, self.dialect)
+        sink.begin(self.prologue, self.header, added)
+        return sink
+
+    def headings(self) -> Sequence[str] | None:
+        return None if self.header is None else self.header.cells
+
+    def inputs(self) -> Sequence[Mapping[str, Any]]:
+        sha256 = self.sha256 if self.content.is_plain_file else self.content.file_sha256
+        return [{"name": self.path.name, "sha256": sha256}]
+
+    def described(self) -> Mapping[str, Any]:
+        return {
+            "format": TEXT_FORMAT,
+            "packing": self.content.packing.value,
+            "encoding": self.encoding.label,
+            "delimiter": self.dialect.delimiter,
+            "header": self.header is not None,
+        }
 
     def column(self, option: str, named: str) -> Column:
         """Any column by heading or number; `option` is what the caller named it with, for the error."""
@@ -109,42 +162,75 @@ def open_list(
     address_column: str | None = None,
     class_column: str | None = None,
 ) -> OpenList:
-    """Open a CSV or TSV file to read the addresses of a channel.
+    """Open a file of delimited text, packed or not, to read the addresses of a channel.
 
     `country` is where a phone number without a prefix and a postal address without a country belong. Raises InvalidList
     for whatever cannot be read as a list, and where the address column cannot be told.
     """
-    source = _source(path)
-    dialect = _dialect(source)
-    sample = list(islice(source.records(dialect, len), SAMPLE_RECORDS))
+    sought = Sought((SoughtColumn(channel, address_column),), country, class_column)
+    return open_text(file_content(path), sought)
+
+
+def open_text(content: Content, sought: Sought) -> OpenList:
+    """Open delimited text, whose encoding, dialect and header are told by looking at it."""
+    try:
+        source = _Source(content, survey(content, content.name))
+        dialect = _dialect(source)
+        sample = list(islice(source.records(dialect, len), SAMPLE_RECORDS))
+    except OSError as error:
+        raise unreadable(content.name, error) from None
     if not sample:
         raise list_fault(source.name, 1, "list", "the list is empty")
     before = _blank_records_at_the_top(sample)
     first, rows = sample[before], sample[before + 1 :]
-    column, has_header = ColumnFinder(source.name, channel, country, first, rows).address_column(address_column)
+    columns, has_header = _address_columns(source.name, first, rows, sought)
+    return _opened(source, dialect, sample, columns, sought, before if has_header else None)
+
+
+def reopen_text(content: Content, sought: Sought, described: Mapping[str, Any]) -> OpenList:
+    """Open text whose dialect is known: an output, which may hold too little to tell it by. Columns are numbers."""
+    source = _Source(content, known_survey(content, described["encoding"]))
+    start = "".join(islice(source.text(len), SAMPLE_CHUNKS))
+    dialect = Dialect(described["delimiter"], declaration_of(start))
+    sample = list(islice(source.records(dialect, len), SAMPLE_RECORDS))
+    columns = tuple(Column(int(column.named or 1) - 1) for column in sought.addresses)
+    header_at = _blank_records_at_the_top(sample) if described["header"] and sample else None
+    return _opened(source, dialect, sample, columns, sought, header_at)
+
+
+def _opened(
+    source: _Source,
+    dialect: Dialect,
+    sample: Sequence[RawRecord],
+    columns: tuple[Column, ...],
+    sought: Sought,
+    header_at: int | None,
+) -> OpenList:
+    """A list whose header is that record of the sample; None: it has none."""
+    header = None if header_at is None else sample[header_at]
     opened = OpenList(
         dialect=dialect,
-        prologue=dialect.declaration + "".join(record.whole for record in sample[:before] if has_header),
-        header=first if has_header else None,
-        width=len(first.cells) if has_header else usual_width([first, *rows]),
-        address_column=column,
-        class_column=None,
+        prologue=dialect.declaration + "".join(record.whole for record in sample[: header_at or 0]),
+        header=header,
+        width=usual_width(sample) if header is None else len(header.cells),
+        found=Found(columns, None, None),
         _source=source,
-        _records_before_rows=before + 1 if has_header else 0,
+        _records_before_rows=0 if header_at is None else header_at + 1,
     )
-    if class_column is not None:
-        opened.class_column = opened.column("--class-column", class_column)
+    named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
+    others = (None if name is None else opened.column(option, name) for option, name in named)
+    opened.found = Found(columns, *others)
     return opened
 
 
-def _source(path: Path) -> _Source:
-    name = str(path)
-    if path.exists() and not path.is_file():
-        raise InvalidList(f"{name}: is not a regular file, and a list is read more than once")
-    try:
-        return _Source(path, name, survey(path, name))
-    except OSError as error:
-        raise InvalidList(f"{name}: {error.strerror}") from None
+def _address_columns(
+    name: str, first: RawRecord, rows: Sequence[RawRecord], sought: Sought
+) -> tuple[tuple[Column, ...], bool]:
+    """The columns of addresses, and whether the first record is a header: for none of them it may be a contact."""
+    finders = [ColumnFinder(name, column.channel, sought.country, first, rows) for column in sought.addresses]
+    found = [finder.address_column(column.named) for finder, column in zip(finders, sought.addresses, strict=True)]
+    has_header = all(is_header for _, is_header in found)
+    return tuple(column if has_header else Column(column.index) for column, _ in found), has_header
 
 
 def _dialect(source: _Source) -> Dialect:
@@ -156,7 +242,7 @@ def _dialect(source: _Source) -> Dialect:
         bytes_read += len(chunk)
 
     sample = "".join(islice(source.text(watch), SAMPLE_CHUNKS))
-    return detect_dialect(sample, source.path.suffix, is_whole=bytes_read == source.survey.size)
+    return detect_dialect(sample, source.content.inner_suffix, is_whole=bytes_read == source.survey.size)
 
 
 def _blank_records_at_the_top(sample: Sequence[RawRecord]) -> int:

@@ -8,7 +8,7 @@ is literal, and a NUL is a character like any other.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jobs.lists.encoding import Encoding
@@ -70,6 +70,25 @@ class RecordReader:
             if self._is_too_long(rest):
                 raise self._too_long(rest, line)
         yield from self._complete_records(rest, line, is_last=True)
+
+    def blanked(self, record: RawRecord, indexes: Sequence[int]) -> str:
+        """The text of a record in which these cells hold nothing, and every other is as it was."""
+        if not indexes:
+            return record.text
+        pieces = [record.text[start:end] for start, end in self._spans(record.text)]
+        for index in indexes:
+            pieces[index] = ""
+        return self._delimiter.join(pieces)
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where each cell of a record begins and ends, quotes included."""
+        position = -1
+        while position < len(text):
+            start = position + 1
+            cell = self._quoted_cell.match(text, start)
+            ending = self._cell_end.search(text, start)
+            position = cell.end() if cell else ending.start() if ending else len(text)
+            yield start, position
 
     def _complete_records(self, text: str, line: int, *, is_last: bool) -> Generator[RawRecord, None, tuple[int, int]]:
         """All records that surely end in `text`; returns where the rest begins, and on which line."""

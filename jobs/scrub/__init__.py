@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from jobs.scrub.engine import Decider, Progress, scrub
+from jobs.scrub.deciding import Decider
+from jobs.scrub.engine import Progress, scrub
 from jobs.scrub.manifest import Manifest, manifest_heads
-from jobs.scrub.plan import ScrubPlan
+from jobs.scrub.plan import AddressChoice, ScrubPlan
 
-__all__ = ["Decider", "Manifest", "Progress", "ScrubPlan", "manifest_heads", "scrub"]
+__all__ = ["AddressChoice", "Decider", "Manifest", "Progress", "ScrubPlan", "manifest_heads", "scrub"]

@@ -6,44 +6,29 @@ length of the list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
-from jobs.lists import OpenList, RawRecord, open_list
-from jobs.scrub.manifest import MANIFEST_FORMAT, MANIFEST_NAME, Manifest, signed
-from jobs.scrub.outputs import PartialDirectory, WrittenFile, require_free
+from jobs.lists import ContactList, OpenList
+from jobs.lists.inputs import open_lists
+from jobs.scrub.deciding import Decider, RowDecider
+from jobs.scrub.described import manifest_document
+from jobs.scrub.employers import EmployerDomains, read_employer_domains
+from jobs.scrub.manifest import MANIFEST_NAME, Manifest, signed
+from jobs.scrub.outputs import PartialDirectory, require_free
 from jobs.scrub.plan import ScrubPlan, require_offered
-from jobs.scrub.rows import NoFiles, RowFiles, RowSink
-from jobs.scrub.tally import EMPTY, RAGGED, Outcome, Output, Tally, outcome_of
-from prefcenter.domain.address import read_address_class
-from prefcenter.domain.address.blanks import stripped
-from prefcenter.domain.decision import Decision
+from jobs.scrub.result import RowsResult
+from jobs.scrub.rows import NoFiles, RowFiles, RowTaker
 from prefcenter.domain.errors import InvalidInput, KeyringError, StoreError
 from prefcenter.domain.ledger import Head
-from prefcenter.domain.policy import Policy
-from prefcenter.domain.time import MS_PER_HOUR, format_time
+from prefcenter.domain.time import format_time
 from prefcenter.security.seals import Sealer
-from prefcenter.services.checkpoint import heads_as_json
-from prefcenter.services.decisions import Question
 from prefcenter.services.ports import Clock
 
-BATCH_ROWS = 1_000
-BATCH_CHARACTERS = 1 << 22
 MOST_RUNS = 3
 ENGINE = "reference"
 REPORT_NAME = "report.html"
-
-
-class Decider(Protocol):
-    """Decisions of one controller, as `prefcenter.services.decisions.Decisions` gives them."""
-
-    @property
-    def policy(self) -> Policy: ...
-
-    async def decide_many(self, questions: Sequence[Question], now_ms: int) -> Sequence[Decision]: ...
-
-    async def heads(self) -> tuple[Head, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +41,6 @@ class Progress:
 
 
 ProgressReport = Callable[[Progress], object]
-
-
-@dataclass(frozen=True, slots=True)
-class RowsResult:
-    """What one reading of the list came to."""
-
-    tally: Tally
-    valid_until_ms: int
-    files: Mapping[str, WrittenFile]
 
 
 class HandedBack(Exception):
@@ -90,12 +66,14 @@ async def scrub(
     clock: Clock,
     progress: ProgressReport = lambda _: None,
     engine: RowEngine | None = None,
+    standard_input: IO[bytes] | None = None,
 ) -> Manifest:
     """Decide every row of a list and write the outputs, all of them or none; returns the manifest.
 
     Raises InvalidInput, with nothing written, for a purpose, channel or audience that the policy does not have, and for
     a list that cannot be read. A ledger that moves during the run starts it anew, at most twice; then the manifest says
-    that it is stale. Rows are decided by `engine`, or one by one where there is none or it hands the list back.
+    that it is stale. Rows are decided by `engine`, or one by one where there is none or it hands the list back. A list
+    named `-` is read from `standard_input`.
     """
     require_offered(plan, decider.policy)
     if not plan.dry_run:
@@ -103,12 +81,13 @@ async def scrub(
             raise InvalidInput("--out: name a directory for the outputs, or ask for a --dry-run")
         require_free(plan.out)
     started_ms = clock()
-    contacts = open_list(plan.path, plan.channel, decider.policy.country, plan.address_column, plan.class_column)
-    job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, engine)
-    try:
-        return await _until_accepted(job)
-    except HandedBack:
-        return await _until_accepted(replace(job, engine=None))
+    employers = None if plan.business_domains is None else read_employer_domains(plan.business_domains)
+    with open_lists(plan.paths, plan.sought(decider.policy.country), standard_input) as contacts:
+        job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, employers, engine)
+        try:
+            return await _until_accepted(job)
+        except HandedBack:
+            return await _until_accepted(replace(job, engine=None))
 
 
 async def _until_accepted(job: _Job) -> Manifest:
@@ -128,8 +107,9 @@ class _Job:
     sealer: Sealer
     clock: Clock
     progress: ProgressReport
-    contacts: OpenList
+    contacts: ContactList
     started_ms: int
+    employers: EmployerDomains | None
     engine: RowEngine | None
 
     @property
@@ -165,41 +145,26 @@ class _Job:
 
     async def _rows(self, partial: PartialDirectory | None) -> RowsResult:
         if self.engine is not None:
-            return await self.engine.decide_rows(self.contacts, partial, self.at_ms, self.progress)
+            return await self.engine.decide_rows(self._plain_list(), partial, self.at_ms, self.progress)
         return await self._decide_rows(NoFiles() if partial is None else RowFiles(self.contacts, partial))
 
-    async def _decide_rows(self, sink: RowSink) -> RowsResult:
-        tally = Tally()
-        valid_until_ms = self.at_ms + self.decider.policy.decision_ttl_hours * MS_PER_HOUR
-        for batch in _batches(self.contacts.records()):
-            tally.read += len(batch)
-            questions = [self._question(record) for record in batch]
-            asked = list(dict.fromkeys(question for question in questions if isinstance(question, Question)))
-            decisions = dict(zip(asked, await self.decider.decide_many(asked, self.at_ms), strict=True))
-            valid_until_ms = min([valid_until_ms, *(decision.valid_until_ms for decision in decisions.values())])
-            outcomes = [
-                outcome_of(decisions[question]) if isinstance(question, Question) else question
-                for question in questions
-            ]
-            tally.reasons.update((outcome.output, outcome.reason) for outcome in outcomes)
-            sink.write(list(zip(batch, outcomes, strict=True)))
-            self.progress(Progress(tally.read, self.contacts.bytes_read, self.contacts.size))
-        tally.written = sink.written
-        tally.require_balance()
-        return RowsResult(tally, valid_until_ms, sink.finish())
+    def _plain_list(self) -> OpenList:
+        """The list, if it is one that row engines know: one file of text, with one column of addresses."""
+        plan, contacts = self.plan, self.contacts
+        asks_for_more = plan.addresses or plan.audience_column or plan.dedupe or self.employers
+        if asks_for_more or not isinstance(contacts, OpenList) or not contacts.content.is_plain_file:
+            raise HandedBack
+        return contacts
 
-    def _question(self, record: RawRecord) -> Question | Outcome:
-        """What to ask about a row, or where it goes unasked."""
-        contacts, cells = self.contacts, record.cells
-        if len(cells) != contacts.width:
-            return RAGGED
-        address = cells[contacts.address_column.index]
-        if not stripped(address):
-            return EMPTY
-        column = contacts.class_column
-        address_class = None if column is None else read_address_class(cells[column.index])
-        plan = self.plan
-        return Question(address, plan.purpose, plan.channel, address_class=address_class, audience=plan.audience)
+    async def _decide_rows(self, taker: RowTaker) -> RowsResult:
+        rows = RowDecider(self.plan, self.contacts.found, self.decider, self.employers, self.at_ms)
+        for batch in self.contacts.batches():
+            taker.write(batch, await rows.decide(batch))
+            self.progress(Progress(rows.tally.read, self.contacts.bytes_read, self.contacts.size))
+        files = taker.finish()
+        rows.tally.written = taker.written
+        rows.tally.require_balance()
+        return RowsResult(rows.tally, rows.valid_until_ms, files)
 
     def _write_manifest(
         self, partial: PartialDirectory, result: RowsResult, heads: tuple[Head, ...], *, is_stale: bool
@@ -212,27 +177,9 @@ class _Job:
         return manifest
 
     def _manifest(self, result: RowsResult, heads: tuple[Head, ...], *, is_stale: bool) -> Manifest:
-        policy, tally = self.decider.policy, result.tally
-        document = {
-            "format": MANIFEST_FORMAT,
-            "controller": policy.controller,
-            "purpose": self.plan.purpose,
-            "channel": self.plan.channel.value,
-            "audience": self.plan.audience,
-            "list": _list_document(self.contacts, tally.read),
-            "counts": {"read": tally.read, **{output.value: tally.written[output] for output in Output}},
-            "reasons": {of.value: tally.reasons_of(of) for of in (Output.SUPPRESSED, Output.REJECTED)},
-            "outputs": {
-                _shown(name): {"sha256": file.sha256, "bytes": file.size} for name, file in result.files.items()
-            },
-            "policyVersion": policy.version,
-            "ledger": {"heads": heads_as_json(heads)},
-            "at": format_time(self.at_ms),
-            "validUntil": format_time(result.valid_until_ms),
-            "stale": is_stale,
-            "run": self._run_document(tally.read),
-        }
-        return signed(document, self.sealer)
+        decided = manifest_document(self.plan, self.decider.policy, self.contacts, self.employers, result, heads)
+        times = {"at": format_time(self.at_ms), "validUntil": format_time(result.valid_until_ms), "stale": is_stale}
+        return signed({**decided, **times, "run": self._run_document(result.tally.read)}, self.sealer)
 
     def _run_document(self, rows: int) -> dict[str, Any]:
         finished_ms = self.clock()
@@ -244,36 +191,3 @@ class _Job:
             "rowsPerSecond": round(rows / seconds) if seconds else None,
             "engine": ENGINE if self.engine is None else self.engine.name,
         }
-
-
-def _batches(records: Iterator[RawRecord]) -> Iterator[list[RawRecord]]:
-    """Rows in batches, short ones where rows are long."""
-    batch: list[RawRecord] = []
-    characters = 0
-    for record in records:
-        batch.append(record)
-        characters += len(record.text)
-        if len(batch) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def _shown(file_name: str) -> str:
-    """A file's name as text; one with bytes that are no UTF-8 could be neither signed nor shown."""
-    return file_name.encode("utf-8", "replace").decode()
-
-
-def _list_document(contacts: OpenList, rows: int) -> dict[str, Any]:
-    """The list as the manifest tells of it: never its headings, for a row might have been taken for them."""
-    return {
-        "name": _shown(contacts.path.name),
-        "sha256": contacts.sha256,
-        "rows": rows,
-        "encoding": contacts.encoding.label,
-        "delimiter": contacts.dialect.delimiter,
-        "header": contacts.header is not None,
-        "addressColumn": contacts.address_column.number,
-        "classColumn": None if contacts.class_column is None else contacts.class_column.number,
-    }

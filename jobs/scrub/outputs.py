@@ -42,6 +42,11 @@ class HashedFile:
     def name(self) -> str:
         return self._path.name
 
+    @property
+    def directory(self) -> Path:
+        """Where it is built; what is put beside it goes with it, whatever happens."""
+        return self._path.parent
+
     def write(self, content: bytes) -> None:
         self._file.write(content)
         self._digest.update(content)

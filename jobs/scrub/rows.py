@@ -1,26 +1,33 @@
-"""The row files of a scrub, in the list's own format: original bytes, and two cells more where a row is not kept."""
+"""The row files of a scrub, in the list's own format: original rows, and cells more that say why."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from jobs.lists import OpenList, RawRecord
-from jobs.scrub.outputs import HashedFile, PartialDirectory, WrittenFile
+from jobs.lists import Column, ContactList, Placed, RowBatch
+from jobs.scrub.outputs import PartialDirectory, WrittenFile
 from jobs.scrub.tally import Outcome, Output
 
 ADDED_HEADINGS = ("prefcenter_reason", "prefcenter_clause")
 
-DecidedRow = tuple[RawRecord, Outcome]
+
+@dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """A row's outcome, and those of its addresses where the list has several columns of them."""
+
+    outcome: Outcome
+    cells: tuple[Outcome, ...] = ()
 
 
-class RowSink(Protocol):
+class RowTaker(Protocol):
     """Takes decided rows, in the list's order, and counts what it took."""
 
     written: Counter[Output]
 
-    def write(self, rows: Sequence[DecidedRow]) -> None:
+    def write(self, batch: RowBatch, rows: Sequence[DecidedRow]) -> None:
         """Take more rows."""
 
     def finish(self) -> Mapping[str, WrittenFile]:
@@ -28,59 +35,59 @@ class RowSink(Protocol):
 
 
 class NoFiles:
-    """The sink of a dry run."""
+    """What takes the rows of a dry run."""
 
     def __init__(self) -> None:
         self.written: Counter[Output] = Counter()
 
-    def write(self, rows: Sequence[DecidedRow]) -> None:
-        self.written.update(outcome.output for _, outcome in rows)
+    def write(self, batch: RowBatch, rows: Sequence[DecidedRow]) -> None:  # noqa: ARG002 - they are written nowhere
+        self.written.update(row.outcome.output for row in rows)
 
     def finish(self) -> Mapping[str, WrittenFile]:
         return {}
 
 
 class RowFiles:
-    """`kept`, `suppressed` and `rejected`, each beginning as the list does."""
+    """`kept`, `suppressed` and `rejected`, each beginning as the list does.
 
-    def __init__(self, contacts: OpenList, partial: PartialDirectory) -> None:
+    With several columns of addresses each file tells the outcome of each, and those that may not be used are blank in
+    `kept`.
+    """
+
+    def __init__(self, contacts: ContactList, partial: PartialDirectory) -> None:
         self.written: Counter[Output] = Counter()
-        self._encoding = contacts.encoding
-        self._dialect = contacts.dialect
-        self._added: dict[Outcome, bytes] = {}
-        self._files = {output: partial.create(f"{output}{contacts.path.suffix}") for output in Output}
-        for output, file in self._files.items():
-            self._begin(output, file, contacts)
+        self._columns = contacts.found.addresses if len(contacts.found.addresses) > 1 else ()
+        self._files = {output: partial.create(f"{output}{contacts.suffix}") for output in Output}
+        per_cell = tuple(map(reason_heading, self._columns))
+        self._sinks = {
+            output: contacts.sink(file, per_cell if output is Output.KEPT else (*ADDED_HEADINGS, *per_cell))
+            for output, file in self._files.items()
+        }
 
-    def write(self, rows: Sequence[DecidedRow]) -> None:
-        content: dict[Output, list[bytes]] = {output: [] for output in Output}
-        for record, outcome in rows:
-            content[outcome.output].append(self._row(record, outcome))
-        for output, parts in content.items():
-            self._files[output].write(b"".join(parts))
-            self.written[output] += len(parts)
+    def write(self, batch: RowBatch, rows: Sequence[DecidedRow]) -> None:
+        placed: dict[Output, list[Placed]] = {output: [] for output in Output}
+        for index, row in enumerate(rows):
+            placed[row.outcome.output].append(self._placed(index, row))
+        for output, those in placed.items():
+            self._sinks[output].write(batch, those)
+            self.written[output] += len(those)
 
     def finish(self) -> Mapping[str, WrittenFile]:
+        for sink in self._sinks.values():
+            sink.finish()
         return {file.name: file.finish() for file in self._files.values()}
 
-    def _begin(self, output: Output, file: HashedFile, contacts: OpenList) -> None:
-        file.write(self._encoding.bom + self._encoding.encode(contacts.prologue))
-        header = contacts.header
-        if header is not None:
-            added = b"" if output is Output.KEPT else self._added_cells(ADDED_HEADINGS)
-            file.write(self._with_added(header, added))
+    def _placed(self, index: int, row: DecidedRow) -> Placed:
+        """A kept row is as it was, but for addresses that may not be used; any other says why."""
+        per_cell = tuple(cell.reason for cell in row.cells)
+        if row.outcome.output is not Output.KEPT:
+            return Placed(index, (row.outcome.reason, row.outcome.clause, *per_cell))
+        refused = (
+            column for column, cell in zip(self._columns, row.cells, strict=True) if cell.output is not Output.KEPT
+        )
+        return Placed(index, per_cell, tuple(refused))
 
-    def _row(self, record: RawRecord, outcome: Outcome) -> bytes:
-        """A kept row is its input bytes; any other has its reason and clause before its own line end."""
-        if outcome.output is Output.KEPT:
-            return self._encoding.encode(record.whole)
-        added = self._added.get(outcome)
-        if added is None:
-            added = self._added[outcome] = self._added_cells((outcome.reason, outcome.clause))
-        return self._with_added(record, added)
 
-    def _with_added(self, record: RawRecord, added: bytes) -> bytes:
-        return self._encoding.encode(record.text) + added + self._encoding.encode(record.terminator)
-
-    def _added_cells(self, cells: Sequence[str]) -> bytes:
-        return self._encoding.encode_added(self._dialect.appended(cells))
+def reason_heading(column: Column) -> str:
+    """The heading over the outcomes of a column of addresses."""
+    return f"prefcenter_{column.number if column.heading is None else column.heading}_reason"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefcenter.domain.decision import Decision
 from prefcenter.domain.errors import PrefcenterError
-from prefcenter.domain.terms import Reason
+from prefcenter.domain.terms import Channel, Reason
 
 
 class Output(StrEnum):
@@ -21,6 +22,8 @@ class Output(StrEnum):
 
 EMPTY_ADDRESS = "empty_address"
 RAGGED_ROW = "ragged_row"
+DUPLICATE = "duplicate"
+UNSTATED = "unstated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Outcome:
 
 EMPTY = Outcome(Output.REJECTED, EMPTY_ADDRESS)
 RAGGED = Outcome(Output.REJECTED, RAGGED_ROW)
+REPEATED = Outcome(Output.SUPPRESSED, DUPLICATE)
 
 
 def outcome_of(decision: Decision) -> Outcome:
@@ -47,13 +51,37 @@ def outcome_of(decision: Decision) -> Outcome:
     return Outcome(output, decision.reason.value, decision.clause or "")
 
 
+def outcome_of_row(cells: Sequence[Outcome]) -> Outcome:
+    """Where a row with several addresses goes: it is kept for one that may be used.
+
+    Otherwise the first refused address says why, and where none is refused, the first that cannot be read.
+    """
+    return min(cells, key=_RANK.__getitem__, default=RAGGED)
+
+
+class _Rank(dict[Outcome, int]):
+    """How much an outcome of a cell counts for its row; the lower goes first."""
+
+    def __missing__(self, outcome: Outcome) -> int:
+        rank = list(Output).index(outcome.output) + (outcome == EMPTY)
+        self[outcome] = rank
+        return rank
+
+
+_RANK = _Rank()
+
+CellKind = tuple[Channel, str, Output]
+"""The channel of an address, the class that was stated for it (`unstated`: none), and what came of it."""
+
+
 @dataclass(slots=True)
 class Tally:
-    """Rows read, rows written by output, and rows by reason, each counted where it happens."""
+    """Rows read, rows written by output, rows by reason, and cells by kind, each counted where it happens."""
 
     read: int = 0
     written: Counter[Output] = field(default_factory=Counter)
     reasons: Counter[tuple[Output, str]] = field(default_factory=Counter)
+    cells: Counter[CellKind] = field(default_factory=Counter)
 
     def reasons_of(self, output: Output) -> dict[str, int]:
         """Counts by reason of one output, by name."""

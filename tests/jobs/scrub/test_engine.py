@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from jobs.lists import open_list
+from jobs.lists.contacts import BATCH_ROWS
 from jobs.scrub import Progress, ScrubPlan, scrub
-from jobs.scrub.engine import BATCH_ROWS
 from prefcenter.domain.address import read_address_class
 from prefcenter.domain.errors import InvalidInput, InvalidList, PrefcenterError
 from prefcenter.domain.events import EVERYTHING, Cell
@@ -62,12 +62,23 @@ def test_the_manifest_says_what_was_read_decided_and_written(tmp_path: Path, hom
             "name": "list.csv",
             "sha256": hashlib.sha256(LIST).hexdigest(),
             "rows": 6,
+            "format": "text",
+            "packing": "none",
             "encoding": "utf-8",
             "delimiter": ",",
             "header": True,
             "addressColumn": 2,
             "classColumn": 3,
+            "audienceColumn": None,
         },
+        "addresses": [{"channel": "email", "column": 2, "class": None}],
+        "businessDomains": None,
+        "dedupe": False,
+        "inputs": [{"name": "list.csv", "sha256": hashlib.sha256(LIST).hexdigest()}],
+        "cells": [
+            {"channel": "email", "class": "business", "kept": 1, "suppressed": 2, "rejected": 1},
+            {"channel": "email", "class": "unstated", "kept": 0, "suppressed": 0, "rejected": 2},
+        ],
         "counts": {"read": 6, "kept": 1, "suppressed": 2, "rejected": 3},
         "reasons": {
             "suppressed": {"no_consent": 1, "opted_out": 1},

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.scrub.engine import BATCH_ROWS
+from jobs.lists.contacts import BATCH_ROWS
 from prefcenter.domain.errors import InvalidList, KeyringError, PrefcenterError, StoreError
 from prefcenter.domain.events import EVERYTHING
 from tests.jobs.scrub.small_home import LIST, MeddledDecisions, SmallHome, a_plan, document, left_in, output

@@ -1,0 +1,77 @@
+"""Rows of delimited text on their way from a list to an output: kept byte for byte, blanked or lengthened by cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from jobs.lists.columns import Column
+from jobs.lists.contacts import BATCH_ROWS, Placed
+from jobs.lists.dialect import Dialect
+from jobs.lists.encoding import Encoding
+from jobs.lists.packed import PackedFile
+from jobs.lists.records import RawRecord, RecordReader
+
+BATCH_CHARACTERS = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedBatch:
+    """Records of a list in which a row has `width` cells."""
+
+    records: Sequence[RawRecord]
+    width: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def cells(self, column: Column) -> Sequence[str | None]:
+        width, index = self.width, column.index
+        return [record.cells[index] if len(record.cells) == width else None for record in self.records]
+
+
+def batches_of(records: Iterator[RawRecord], width: int) -> Iterator[DelimitedBatch]:
+    """Records in batches, short ones where records are long."""
+    batch: list[RawRecord] = []
+    characters = 0
+    for record in records:
+        batch.append(record)
+        characters += len(record.text)
+        if len(batch) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
+            yield DelimitedBatch(batch, width)
+            batch, characters = [], 0
+    if batch:
+        yield DelimitedBatch(batch, width)
+
+
+class DelimitedSink:
+    """An output of delimited text."""
+
+    def __init__(self, file: PackedFile, encoding: Encoding, dialect: Dialect) -> None:
+        self._file = file
+        self._encoding = encoding
+        self._dialect = dialect
+        self._lexer = RecordReader("", encoding, dialect.delimiter)
+        self._added: dict[tuple[str, ...], bytes] = {(): b""}
+
+    def begin(self, prologue: str, header: RawRecord | None, added: Sequence[str]) -> None:
+        """Write what stands above the rows."""
+        self._file.write(self._encoding.bom + self._encoding.encode(prologue))
+        if header is not None:
+            self._file.write(self._row(header, Placed(0, tuple(added))))
+
+    def write(self, batch: DelimitedBatch, rows: Sequence[Placed]) -> None:
+        self._file.write(b"".join(self._row(batch.records[placed.place], placed) for placed in rows))
+
+    def finish(self) -> None:
+        self._file.finish()
+
+    def _row(self, record: RawRecord, placed: Placed) -> bytes:
+        """The record's own bytes, with blanks and added cells before its own line end."""
+        if not placed.added and not placed.blanked:
+            return self._encoding.encode(record.whole)
+        text = self._lexer.blanked(record, [column.index for column in placed.blanked])
+        added = self._added.get(placed.added)
+        if added is None:
+            added = self._added[placed.added] = self._encoding.encode_added(self._dialect.appended(placed.added))
+        return self._encoding.encode(text) + added + self._encoding.encode(record.terminator)

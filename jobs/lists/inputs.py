@@ -1,0 +1,66 @@
+"""The lists that a job is given: files, patterns of names, or standard input; each opened by what its bytes are."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from jobs.lists.contacts import ContactList, Sought
+from jobs.lists.content import STANDARD_INPUT, Content, list_content, unreadable
+from jobs.lists.opening import TEXT_FORMAT, open_text, reopen_text
+from jobs.lists.several import SeveralLists, require_alike
+from prefcenter.domain.errors import InvalidInput, InvalidList
+
+PATTERN = "*?["
+START_BYTES = 1 << 12
+
+
+@contextmanager
+def open_lists(paths: Sequence[Path], sought: Sought, standard_input: IO[bytes] | None = None) -> Iterator[ContactList]:
+    """Open lists to be read as one, in this order. Raises InvalidList for what cannot be read, or not as one."""
+    with ExitStack() as contents:
+        lists = [
+            _opened(contents.enter_context(list_content(path, standard_input)), sought) for path in _expanded(paths)
+        ]
+        require_alike(lists)
+        yield lists[0] if len(lists) == 1 else SeveralLists(lists)
+
+
+@contextmanager
+def reopen_list(path: Path, sought: Sought, described: Mapping[str, Any]) -> Iterator[ContactList]:
+    """Open an output of a job, whose format is known from its manifest; columns are named by number."""
+    with list_content(path) as content:
+        yield REOPENERS[described["format"]](content, sought, described)
+
+
+def _expanded(paths: Sequence[Path]) -> list[Path]:
+    """Patterns that a shell left as they are become the files that they name, in the order of their names."""
+    expanded: list[Path] = []
+    for path in paths:
+        is_pattern = any(mark in str(path) for mark in PATTERN) and not path.exists()
+        found = [Path(name) for name in sorted(glob.glob(str(path)))] if is_pattern else [path]  # noqa: PTH207
+        if not found:
+            raise InvalidList(f"{path}: names no file")
+        expanded += found
+    if expanded.count(STANDARD_INPUT) > 1:
+        raise InvalidInput("-: standard input can be read once")
+    return expanded
+
+
+def _opened(content: Content, sought: Sought) -> ContactList:
+    try:
+        with content.open() as file:
+            start = file.read(START_BYTES)
+    except OSError as error:
+        raise unreadable(content.name, error) from None
+    for is_one, opener in OPENERS:
+        if is_one(start):
+            return opener(content, sought)
+    return open_text(content, sought)
+
+
+OPENERS: Sequence[tuple[Callable[[bytes], bool], Callable[[Content, Sought], ContactList]]] = ()
+REOPENERS: Mapping[str, Callable[[Content, Sought, Mapping[str, Any]], ContactList]] = {TEXT_FORMAT: reopen_text}
