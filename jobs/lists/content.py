@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol, cast
+from typing import IO, BinaryIO, Literal, Protocol, cast
 
 from prefcenter.domain.errors import InvalidList
 
@@ -86,10 +86,8 @@ class Content:
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def open(self, mode: str = "rb") -> IO[bytes]:
+    def open(self, mode: Literal["rb"] = "rb", /) -> IO[bytes]:  # noqa: ARG002 - as a path is opened
         """A stream of the unpacked bytes, which cannot be sought where they are packed."""
-        if mode != "rb":
-            raise io.UnsupportedOperation(mode)
         if self.packing is Packing.NONE:
             return self.open_packed()
         from pyarrow import CompressedInputStream

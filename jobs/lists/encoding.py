@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 from jobs.lists.content import CHUNK_BYTES
 from jobs.lists.faults import list_fault
@@ -42,7 +42,7 @@ NOT_TEXT = {
 class Openable(Protocol):
     """What can be opened again and again to be read: the content of a list, or a path."""
 
-    def open(self, mode: str = "rb") -> IO[bytes]: ...
+    def open(self, mode: Literal["rb"], /) -> IO[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)

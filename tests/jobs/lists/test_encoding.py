@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from jobs.lists.encoding import CHUNK_BYTES, FALLBACK, LEGACY_ENCODINGS, Encoding, file_chunks, survey
+from jobs.lists.content import CHUNK_BYTES
+from jobs.lists.encoding import FALLBACK, LEGACY_ENCODINGS, Encoding, file_chunks, survey
 from jobs.lists.records import RecordReader
 from prefcenter.domain.errors import InvalidList
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobs.lists import OpenList, open_list
-from jobs.lists.encoding import CHUNK_BYTES
+from jobs.lists.content import CHUNK_BYTES
 from prefcenter.domain.errors import InvalidList
 from prefcenter.domain.terms import Channel
 
