@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+from prefcenter.domain.errors import InvalidInput
 
 HOME_VARIABLE = "PREFCENTER_HOME"
 STORE_VARIABLE = "PREFCENTER_STORE"
-VARIABLES = (HOME_VARIABLE, STORE_VARIABLE)
-"""Every variable that is read; docs/settings.md names each."""
+TRUSTED_PROXIES_VARIABLE = "PREFCENTER_TRUSTED_PROXIES"
+METRICS_VARIABLE = "PREFCENTER_METRICS"
+PORTAL_VARIABLES = (
+    "PREFCENTER_PORTAL_ISSUER",
+    "PREFCENTER_PORTAL_AUDIENCE",
+    "PREFCENTER_PORTAL_CONTROLLER",
+    "PREFCENTER_PORTAL_JWKS",
+)
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +65,110 @@ def _store_url(home: Path) -> str:
 def _default_home(environ: Mapping[str, str]) -> Path:
     data_home = environ.get("XDG_DATA_HOME") or Path(environ.get("HOME") or "~") / ".local" / "share"
     return Path(data_home) / "prefcenter"
+
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class PortalSettings:
+    """A trusted identity provider: people who sign in there may see and change their own choices at one controller."""
+
+    issuer: str
+    audience: str
+    controller: str
+    jwks: str
+    """A file, or an https URL (http on this machine), with the provider's public keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServingLimits:
+    """Limits of a running server, one variable each: `PREFCENTER_` and the name in capitals."""
+
+    body_bytes_max: int = 2_097_152
+    header_field_bytes_max: int = 8_190
+    head_seconds_max: int = 10
+    body_seconds_max: int = 30
+    keep_alive_seconds: int = 75
+    drain_seconds_max: int = 25
+    connections_max: int = 1_000
+    key_requests_per_minute_max: int = 6_000
+    origin_requests_per_minute_max: int = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class ServingSettings:
+    """What `prefcenter serve` is told by variables. `metrics` is a listener of its own, host and port."""
+
+    limits: ServingLimits = ServingLimits()
+    trusted_proxies: tuple[Network, ...] = ()
+    metrics: tuple[str, int] | None = None
+    portal: PortalSettings | None = None
+
+
+LIMIT_VARIABLES = tuple(f"PREFCENTER_{limit.name.upper()}" for limit in fields(ServingLimits))
+VARIABLES = (
+    HOME_VARIABLE,
+    STORE_VARIABLE,
+    *LIMIT_VARIABLES,
+    TRUSTED_PROXIES_VARIABLE,
+    METRICS_VARIABLE,
+    *PORTAL_VARIABLES,
+)
+"""Every variable that is read; docs/settings.md names each."""
+
+
+def read_serving_settings(environ: Mapping[str, str]) -> ServingSettings:
+    """Settings of a server. Raises InvalidInput that names the variable, and never shows its value."""
+    return ServingSettings(
+        limits=ServingLimits(**{name: value for name, value in _limits(environ) if value is not None}),
+        trusted_proxies=_networks(environ.get(TRUSTED_PROXIES_VARIABLE) or ""),
+        metrics=_listener(environ.get(METRICS_VARIABLE) or ""),
+        portal=_portal(environ),
+    )
+
+
+def _limits(environ: Mapping[str, str]) -> list[tuple[str, int | None]]:
+    names = [limit.name for limit in fields(ServingLimits)]
+    return [(name, _positive(variable, environ)) for name, variable in zip(names, LIMIT_VARIABLES, strict=True)]
+
+
+def _positive(variable: str, environ: Mapping[str, str]) -> int | None:
+    text = environ.get(variable) or ""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**31):
+        raise InvalidInput(f"{variable}: expected a whole number from 1 on")
+    return int(text)
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise InvalidInput(
+            f"{TRUSTED_PROXIES_VARIABLE}: expected addresses or networks with commas between, such as 10.0.0.0/8"
+        ) from None
+
+
+def _listener(text: str) -> tuple[str, int] | None:
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal() and 0 <= int(port) < 2**16):
+        raise InvalidInput(f"{METRICS_VARIABLE}: expected HOST:PORT, such as 127.0.0.1:9464")
+    return host.strip("[]"), int(port)
+
+
+def _portal(environ: Mapping[str, str]) -> PortalSettings | None:
+    given = [environ.get(variable) or "" for variable in PORTAL_VARIABLES]
+    if not any(given):
+        return None
+    for variable, value in zip(PORTAL_VARIABLES, given, strict=True):
+        if not value:
+            raise InvalidInput(f"{variable}: is needed where a portal's identity provider is trusted")
+    portal = PortalSettings(*given)
+    parts = urlsplit(portal.jwks)
+    if parts.scheme not in ("", "https") and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
+        raise InvalidInput(f"{PORTAL_VARIABLES[-1]}: expected a file, or a URL that begins with https://")
+    return portal

@@ -32,6 +32,8 @@ _COMMANDS = {
     "audit": ("prefcenter.cli.auditing", "audit"),
     "policy": ("prefcenter.cli.policies", "policy"),
     "keys": ("prefcenter.cli.keys", "keys"),
+    "apikey": ("prefcenter.cli.api_keys", "apikey"),
+    "serve": ("prefcenter.cli.serving", "serve"),
     "demo": ("prefcenter.cli.demo", "demo"),
 }
 _EMAIL = re.compile(r"[^\s/'\"(]+@[^\s/:'\")]*")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from prefcenter.storage.opening import create_store, open_store
+from prefcenter.storage.opening import create_store, open_store, store_file
 
-__all__ = ["create_store", "open_store"]
+__all__ = ["create_store", "open_store", "store_file"]

@@ -28,6 +28,11 @@ def open_store(url: str, keyring: Keyring) -> Store:
     return SqliteStore(path, keyring, read_only=read_only)
 
 
+def store_file(url: str) -> Path:
+    """The file whose replacement makes another store of it, such as a backup that is put back."""
+    return _sqlite_path(url)[0]
+
+
 def _sqlite_path(url: str) -> tuple[Path, bool]:
     parts = urlsplit(url)
     path = Path(unquote(parts.path))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableSet
+from collections.abc import Mapping, MutableSet
 
 from aiohttp import web
 
 from prefcenter.services.callers import Caller
+from prefcenter.web.authentication import Authenticator
 
 CALLER = web.RequestKey("caller", Caller)
 """Who asks. Absent on a WebSocket request that brought no credentials: they are then due in its first message."""
@@ -16,3 +17,9 @@ REQUEST_ID = web.RequestKey("request_id", str)
 
 WEB_SOCKETS = web.AppKey("web_sockets", MutableSet[web.WebSocketResponse])
 """Open WebSockets. Whoever opens one adds it, and it is closed with 1001 when the server stops."""
+
+RATE_FIELDS = web.RequestKey("rate_fields", Mapping[str, str])
+"""The `RateLimit-*` fields of the response."""
+
+AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
+"""Makes a caller of credentials; a WebSocket's first message brings its own."""

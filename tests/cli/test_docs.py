@@ -12,8 +12,9 @@ import click
 import pytest
 
 from prefcenter.cli.program import program
-from prefcenter.settings import VARIABLES
+from prefcenter.settings import HOME_VARIABLE, STORE_VARIABLE, VARIABLES
 from tests.cli.command_line import ROOT, CommandLine, Ran
+from tests.cli.server_process import served
 
 COMMANDS_DOCUMENT = ROOT / "docs" / "commands.md"
 SETTINGS_DOCUMENT = ROOT / "docs" / "settings.md"
@@ -94,6 +95,8 @@ class Reader:
             self._runs(Shown("prefcenter demo", shown.output), "")
         elif piped := re.fullmatch(r"echo (.+) \| (prefcenter .+)", typed):
             self._runs(Shown(piped[2], shown.output), piped[1] + "\n")
+        elif typed.startswith("prefcenter serve"):
+            self._serves(shown)
         elif typed.startswith("prefcenter "):
             self._runs(shown, "")
 
@@ -103,6 +106,11 @@ class Reader:
             assert path.read_text(encoding="utf-8") == output
         else:
             path.write_text(output, encoding="utf-8")
+
+    def _serves(self, shown: Shown) -> None:
+        """A server is started where a port is free, and told to stop once it says where it is."""
+        said = served(shlex.split(shown.typed)[1:], self.variables)
+        assert agrees(shown.output.replace("8080", "…"), said), said
 
     def _runs(self, shown: Shown, stdin: str) -> None:
         self.last = self.command_line.run(*shlex.split(shown.typed)[1:], stdin=stdin, environ=self.variables)
@@ -216,6 +224,10 @@ def test_every_option_is_used_in_an_example(name: str) -> None:
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_every_setting_is_documented(variable: str) -> None:
     assert variable in SETTINGS_DOCUMENT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("variable", [HOME_VARIABLE, STORE_VARIABLE])
+def test_settings_of_all_commands_are_told_with_the_commands(variable: str) -> None:
     assert variable in COMMANDS_DOCUMENT.read_text(encoding="utf-8")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from prefcenter.domain.errors import InvalidInput, KeyringError, StoreDamaged
 from prefcenter.domain.ledger import Head
+from prefcenter.domain.policy import Policy
 from prefcenter.domain.time import format_time
 from prefcenter.security.digests import Digester
 from prefcenter.security.keyring import Keyring, load_keyring, new_keyring, save_keyring
@@ -33,37 +34,57 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+MakeServices = Callable[[Policy, Sealer, Digester, Store, Clock], ControllerServices]
+"""Makes the services of one controller; a server makes some that count what they decide."""
+
+
 class Services:
     """An open home. Get one from `open_services`, which also closes it."""
 
-    def __init__(self, settings: Settings, keyring: Keyring, store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keyring: Keyring,
+        store: Store,
+        clock: Clock,
+        make_services: MakeServices = ControllerServices,
+    ) -> None:
         self.keyring = keyring
         self.store = store
         self.clock = clock
         self.policies = PolicyBook(settings.policies, store)
         self.checkpoint = Checkpoint(settings.checkpoint, self.sealer_of)
+        self._make_services = make_services
 
     def sealer_of(self, controller: str) -> Sealer:
         return Sealer(self.keyring, controller)
 
     async def controller(self, controller: str) -> ControllerServices:
         """The services of one controller. Raises InvalidInput for one that has no policy in this home."""
-        policy = await self.policies.in_force(controller)
+        return self.under(await self.policies.in_force(controller))
+
+    def under(self, policy: Policy) -> ControllerServices:
+        """The services of a policy's controller, by that policy."""
+        controller = policy.controller
         digester = Digester(self.keyring, controller)
-        return ControllerServices(policy, self.sealer_of(controller), digester, self.store, self.clock)
+        return self._make_services(policy, self.sealer_of(controller), digester, self.store, self.clock)
 
     async def deciding(self, controller: str) -> ControllerServices:
         """The same, for decisions: a store that has lost acknowledged refusals gives none (promise 1).
 
         Nor does one with records under a key that the keyring does not hold, for they would not be found.
         """
+        await self.require_whole(controller)
+        return await self.controller(controller)
+
+    async def require_whole(self, controller: str) -> None:
+        """Raise KeyringError or StoreDamaged where the store may hold refusals that cannot be found."""
         await require_all_keys(self.store)
         if not await self.checkpoint.is_held_by(self.store, controller):
             raise StoreDamaged(
                 "the store has lost events that were acknowledged (an older copy put back?); run `prefcenter audit"
                 " verify`, and see docs/operations.md before you accept it"
             )
-        return await self.controller(controller)
 
 
 @asynccontextmanager

@@ -1,0 +1,77 @@
+"""One serving process, put together: the live home, the application, and the signals that end it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from prefcenter.bootstrap.live import LiveHome, live_home
+from prefcenter.settings import ServingSettings, Settings
+from prefcenter.web.app import Surroundings, create_app
+from prefcenter.web.authentication import Authenticator
+from prefcenter.web.counted import CountedServices
+from prefcenter.web.log import web_log
+from prefcenter.web.metrics import Metrics, new_metrics
+from prefcenter.web.rate_limits import RateLimits
+from prefcenter.web.server import serving
+from prefcenter.web.timed_store import TimedStore
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Bound sockets of one process: for everybody, and for metrics alone where those have a place of their own."""
+
+    public: Sequence[socket.socket]
+    metrics: Sequence[socket.socket] = field(default=())
+
+
+async def run_until_stopped(
+    settings: Settings,
+    given: ServingSettings,
+    listeners: Listeners,
+    announce: Callable[[], None],
+    lifeline: int | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT, or until the other end of the lifeline is closed; gives the exit code."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, stop.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, stop.set)
+    await serve_home(settings, given, listeners, announce, stop)
+    return 0
+
+
+async def serve_home(
+    settings: Settings,
+    given: ServingSettings,
+    listeners: Listeners,
+    announce: Callable[[], None],
+    stop: asyncio.Event,
+) -> None:
+    """Serve a home until the event is set; then drain, advance the checkpoint and close the store."""
+    metrics, log = new_metrics(), web_log()
+    async with live_home(_home(settings, metrics)) as home:
+        authenticator = Authenticator(home, log)
+        around = Surroundings(given, authenticator, RateLimits(given.limits), metrics, log)
+        app = create_app(home, around)
+        async with serving(app, around, listeners.public, listeners.metrics):
+            log.listening()
+            announce()
+            await stop.wait()
+            log.stopping()
+        await authenticator.close()
+
+
+def _home(settings: Settings, metrics: Metrics) -> LiveHome:
+    """A home whose store is timed and whose decisions are counted."""
+    return LiveHome(
+        settings,
+        around_store=lambda store: TimedStore(store, metrics),
+        make_services=partial(CountedServices, metrics=metrics),
+    )
