@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,8 +15,10 @@ from prefcenter.settings import ServingSettings, Settings
 from prefcenter.web.app import Surroundings, create_app
 from prefcenter.web.authentication import Authenticator
 from prefcenter.web.counted import CountedServices
-from prefcenter.web.log import web_log
+from prefcenter.web.key_sets import key_sets
+from prefcenter.web.log import WebLog, web_log
 from prefcenter.web.metrics import Metrics, new_metrics
+from prefcenter.web.portals import Portal
 from prefcenter.web.rate_limits import RateLimits
 from prefcenter.web.server import serving
 from prefcenter.web.timed_store import TimedStore
@@ -56,8 +59,7 @@ async def serve_home(
 ) -> None:
     """Serve a home until the event is set; then drain, advance the checkpoint and close the store."""
     metrics, log = new_metrics(), web_log()
-    async with live_home(_home(settings, metrics)) as home:
-        authenticator = Authenticator(home, log)
+    async with live_home(_home(settings, metrics)) as home, _authenticating(home, given, log) as authenticator:
         around = Surroundings(given, authenticator, RateLimits(given.limits), metrics, log)
         app = create_app(home, around)
         async with serving(app, around, listeners.public, listeners.metrics):
@@ -65,6 +67,16 @@ async def serve_home(
             announce()
             await stop.wait()
             log.stopping()
+
+
+@asynccontextmanager
+async def _authenticating(home: LiveHome, given: ServingSettings, log: WebLog) -> AsyncIterator[Authenticator]:
+    """What makes callers of credentials: API keys, and tokens of the portal that is trusted, if there is one."""
+    portal = None if given.portal is None else Portal(given.portal, key_sets(given.portal.jwks), home, log)
+    authenticator = Authenticator(home, log, portal)
+    try:
+        yield authenticator
+    finally:
         await authenticator.close()
 
 

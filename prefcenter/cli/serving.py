@@ -59,7 +59,7 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> int:
     """
     given = read_serving_settings(os.environ)
     configure_logs()
-    asyncio.run(_try(settings))
+    asyncio.run(_try(settings, given))
     reserved = _bound("--port", host, port)
     serving = Serving(settings, given, host, reserved.getsockname()[1])
     if workers > 1:
@@ -68,10 +68,11 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> int:
     return _run(serving, [reserved], _metrics_socket(given))
 
 
-async def _try(settings: Settings) -> None:
+async def _try(settings: Settings, given: ServingSettings) -> None:
     """Open the home once, so that what is wrong with it is one clear line and no server."""
-    async with live_home(LiveHome(settings)):
-        pass
+    async with live_home(LiveHome(settings)) as home:
+        if given.portal is not None and given.portal.controller not in home.controllers():
+            raise InvalidInput("PREFCENTER_PORTAL_CONTROLLER: not one of this home's policies")
 
 
 def _bound(option: str, host: str, port: int, *, is_shared: bool = False) -> socket.socket:

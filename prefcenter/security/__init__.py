@@ -1,1 +1,1 @@
-"""Keys and what is made with them, from `cryptography` and the standard library's `hmac` only."""
+"""Keys and what is made with them, from `cryptography`, PyJWT and the standard library's `hmac` only."""

@@ -6,10 +6,13 @@ heads that the store no longer holds are kept as evidence.
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +90,13 @@ class Checkpoint:
     async def advance(self, store: Store) -> None:
         """Write the store's heads, except where the store has lost what was signed before.
 
-        A checkpoint that was altered is evidence, and stays as it is.
+        A checkpoint that was altered is evidence, and stays as it is. Processes that serve one home take turns, for
+        heads that were read before another's were written would take the checkpoint back.
         """
+        async with _turn_in(self._path.parent):
+            await self._advance(store)
+
+    async def _advance(self, store: Store) -> None:
         try:
             before = self.read() if self._path.exists() else {}
         except InvalidInput:
@@ -110,6 +118,17 @@ class Checkpoint:
             file.flush()
             os.fsync(file.fileno())
         written.replace(self._path)
+
+
+@asynccontextmanager
+async def _turn_in(directory: Path) -> AsyncIterator[None]:
+    """Hold a directory for oneself, against processes that do the same."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _fields(heads: Sequence[Head]) -> list[int | bytes]:

@@ -11,6 +11,7 @@ from prefcenter.services.callers import ApiKeys, Caller, caller_of, is_opened_by
 from prefcenter.services.ports import ApiKey, Clock
 from prefcenter.web.errors import Unauthenticated
 from prefcenter.web.log import WebLog
+from prefcenter.web.portals import Portal
 
 CREDENTIAL_CHARACTERS_MAX = 8_000
 _REFUSED = "credentials are needed that are in force: an API key, or the token of a signed-in person"
@@ -24,13 +25,6 @@ class KeyHome(Protocol):
 
     async def api_keys(self) -> ApiKeys:
         """The API keys, read from the store at each call. Raises StoreError or KeyringError."""
-
-
-class Portal(Protocol):
-    """Makes callers of tokens that a trusted identity provider signed."""
-
-    async def caller(self, token: str) -> Caller | None:
-        """The signed-in person; None for a token that is not in force."""
 
 
 class Authenticator:
@@ -91,5 +85,7 @@ class Authenticator:
             self._log.failed(error)
 
     async def close(self) -> None:
-        """Wait for what is being noted."""
+        """Wait for what is being noted, and let go of the portal."""
         await asyncio.gather(*self._noting.values(), return_exceptions=True)
+        if self._portal is not None:
+            await self._portal.close()
