@@ -21,8 +21,8 @@ from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput, I
 from prefcenter.domain.events import Cell, Scope
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import parse_time
+from prefcenter.services.admission import Consent
 from prefcenter.services.importing import GrantRow, RefusalRow, RowOutcome
-from prefcenter.services.recording import Consent
 
 BATCH_ROWS = 1_000
 FAULTS_TOLD_MAX = 20

@@ -159,8 +159,9 @@ class MemoryStore:
         for send in sends:
             if send.sent_ms >= forget_before_ms:
                 noted.setdefault((purpose, send.subject, send.campaign), send.sent_ms)
-        _keep(shelf, receipt)
-        return len(noted) - before
+        new = len(noted) - before
+        _keep(shelf, None if receipt is None else replace(receipt, result=str(new).encode()))
+        return new
 
     async def sends(
         self, controller: str, purpose: str, subjects: Sequence[Digest], since_ms: int

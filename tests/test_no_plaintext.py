@@ -18,8 +18,8 @@ import pytest
 from prefcenter.bootstrap import open_services
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.services.admission import Consent
 from prefcenter.services.decisions import Question
-from prefcenter.services.recording import Consent
 from prefcenter.settings import read_settings
 from tests.cli.command_line import POLICIES, CommandLine
 from tests.plaintext_search import Searched, encodings, spellings

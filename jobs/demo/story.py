@@ -17,8 +17,10 @@ from prefcenter.domain.errors import PrefcenterError
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, PurposeClass, RefusalReason
 from prefcenter.domain.time import MS_PER_DAY
+from prefcenter.services.acts import Outcome
+from prefcenter.services.admission import Consent
 from prefcenter.services.importing import GrantRow, Importing, RefusalRow, RowOutcome
-from prefcenter.services.recording import Consent, Recording
+from prefcenter.services.recording import Recording
 
 BATCH_ROWS = 100
 REGISTRY = "preference-service"
@@ -236,10 +238,10 @@ class _Stage:
     def _days_ago(self, days: int) -> int:
         return self._now_ms - days * MS_PER_DAY
 
-    async def _count(self, kind: str, act: Awaitable[bool]) -> None:
+    async def _count(self, kind: str, act: Awaitable[Outcome]) -> None:
         """Awaited apart, for an addition that waits would lose what others count meanwhile."""
-        has_changed = await act
-        self._tally[kind] += has_changed
+        outcome = await act
+        self._tally[kind] += outcome is Outcome.RECORDED
 
     def _count_rows(self, kind: str, outcomes: Sequence[RowOutcome | PrefcenterError]) -> None:
         for outcome in outcomes:

@@ -16,6 +16,7 @@ from prefcenter.domain.ledger import Head
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.time import format_time
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring, load_keyring, new_keyring, save_keyring
 from prefcenter.security.seals import Sealer
 from prefcenter.services.checkpoint import Checkpoint, SealerOf
@@ -34,7 +35,7 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-MakeServices = Callable[[Policy, Sealer, Digester, Store, Clock], ControllerServices]
+MakeServices = Callable[[Policy, Sealer, Digester, FieldCipher, Store, Clock], ControllerServices]
 """Makes the services of one controller; a server makes some that count what they decide."""
 
 
@@ -66,8 +67,8 @@ class Services:
     def under(self, policy: Policy) -> ControllerServices:
         """The services of a policy's controller, by that policy."""
         controller = policy.controller
-        digester = Digester(self.keyring, controller)
-        return self._make_services(policy, self.sealer_of(controller), digester, self.store, self.clock)
+        digester, cipher = Digester(self.keyring, controller), FieldCipher(self.keyring, controller)
+        return self._make_services(policy, self.sealer_of(controller), digester, cipher, self.store, self.clock)
 
     async def deciding(self, controller: str) -> ControllerServices:
         """The same, for decisions: a store that has lost acknowledged refusals gives none (promise 1).

@@ -23,22 +23,25 @@ from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.domain.address import mask
 from prefcenter.domain.events import Cell, Scope
 from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
-from prefcenter.services.recording import Consent, Recording
+from prefcenter.services.acts import Outcome
+from prefcenter.services.admission import Consent
+from prefcenter.services.recording import Recording
 from prefcenter.settings import Settings
 
 OPERATOR = "command-line"
 """The source of acts that an operator records here, who thereby attests them."""
 
 
-def _act(settings: Settings, controller: str, act: Callable[[Recording], Awaitable[bool]]) -> bool:
-    async def run() -> bool:
+def _act(settings: Settings, controller: str, act: Callable[[Recording], Awaitable[Outcome]]) -> Outcome:
+    async def run() -> Outcome:
         async with open_services(settings) as services:
             return await act((await services.controller(controller)).recording)
 
     return asyncio.run(run())
 
 
-def _say(is_new: bool, address: str, what: str) -> int:
+def _say(outcome: Outcome, address: str, what: str) -> int:
+    is_new = outcome is Outcome.RECORDED
     click.echo(f"{mask(address)}  {what}" if is_new else f"{mask(address)}  already on record, nothing changed")
     return EXIT_DONE
 
@@ -73,8 +76,8 @@ def opt_out(
     if sum(narrowed is not None for narrowed in (purpose, purpose_class, data_use)) > 1:
         raise click.UsageError("Name one of --purpose, --class and --data-use.")
     scope = Scope(purpose, purpose_class, None if data_use else channel, data_use)
-    is_new = _act(settings, controller, lambda recording: recording.opt_out(address, scope, OPERATOR, at_ms, channel))
-    return _say(is_new, address, f"opted out of {_in_words(scope)}")
+    outcome = _act(settings, controller, lambda recording: recording.opt_out(address, scope, OPERATOR, at_ms, channel))
+    return _say(outcome, address, f"opted out of {_in_words(scope)}")
 
 
 @click.command(short_help="Record that ADDRESS consented to one purpose or data use.")
@@ -116,8 +119,8 @@ def consent(
         raise click.UsageError("--data-use does not go with --purpose.")
     cell = Cell(purpose, None if data_use else channel, data_use)
     given = Consent(cell, wording, method, OPERATOR, at_ms, expires_ms)
-    is_new = _act(settings, controller, lambda recording: recording.record_consent(address, given, channel))
-    return _say(is_new, address, f"consented to {data_use or f'{purpose} by {channel}'}")
+    outcome = _act(settings, controller, lambda recording: recording.record_consent(address, given, channel))
+    return _say(outcome, address, f"consented to {data_use or f'{purpose} by {channel}'}")
 
 
 @click.command()
@@ -153,11 +156,11 @@ def suppress(
     if permanent:
         if reason is not RefusalReason.BOUNCED or purpose is not None or at_ms is not None:
             raise click.UsageError("--permanent goes with --reason bounced alone.")
-        is_new = _act(settings, controller, lambda recording: recording.bounce_permanently(address, channel, source))
-        return _say(is_new, address, "suppressed: bounced for good")
+        outcome = _act(settings, controller, lambda recording: recording.bounce_permanently(address, channel, source))
+        return _say(outcome, address, "suppressed: bounced for good")
     scope = Scope(purpose=purpose, channel=channel)
-    is_new = _act(settings, controller, lambda recording: recording.suppress(address, reason, scope, source, at_ms))
-    return _say(is_new, address, f"suppressed: {reason}")
+    outcome = _act(settings, controller, lambda recording: recording.suppress(address, reason, scope, source, at_ms))
+    return _say(outcome, address, f"suppressed: {reason}")
 
 
 @click.command()
@@ -186,7 +189,8 @@ def lift(
 
     What a person refused (opted_out, complained, erased) only the person's own later consent sets aside.
     """
-    is_lifted = _act(settings, controller, lambda recording: recording.lift(address, reason, cause, purpose, channel))
+    outcome = _act(settings, controller, lambda recording: recording.lift(address, reason, cause, purpose, channel))
+    is_lifted = outcome is Outcome.RECORDED
     click.echo(f"{mask(address)}  {'lifted' if is_lifted else 'no such refusal stands'}: {reason}")
     return EXIT_DONE if is_lifted else EXIT_NO
 

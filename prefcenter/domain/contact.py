@@ -32,9 +32,9 @@ class Description:
     version: int
 
 
-def class_by_holders(holders: Iterable[Holder]) -> AddressClass | None:
-    """What contacts say about an address they hold: personal where any says so (OC-3), None where none does."""
-    said = {holder.address_class for holder in holders}
-    if AddressClass.PERSONAL in said:
+def strictest_class(said: Iterable[AddressClass | None]) -> AddressClass | None:
+    """The class of an address of which several things are said: personal where anything says so (OC-3)."""
+    classes = set(said)
+    if AddressClass.PERSONAL in classes:
         return AddressClass.PERSONAL
-    return AddressClass.BUSINESS if AddressClass.BUSINESS in said else None
+    return AddressClass.BUSINESS if AddressClass.BUSINESS in classes else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prefcenter.domain.address import Address, classify
-from prefcenter.domain.contact import Holder, class_by_holders
+from prefcenter.domain.contact import Holder, strictest_class
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.events import Cell, Refusal, Scope
 from prefcenter.domain.policy import Cap, DataUse, Policy, Purpose
@@ -162,7 +162,8 @@ def _answer_message(question: _Question, purpose: Purpose) -> _Answer:
 
 
 def _class_of(question: _Question) -> AddressClass:
-    stated, held_as = question.request.address_class, class_by_holders(question.holders)
+    stated = question.request.address_class
+    held_as = strictest_class(holder.address_class for holder in question.holders)
     if held_as is AddressClass.PERSONAL or stated is None:
         stated = held_as
     return classify(question.address, stated, unknown=question.policy.unknown_class)

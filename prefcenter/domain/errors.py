@@ -5,8 +5,10 @@
     │   ├── InvalidAddress             never carries the address itself
     │   ├── InvalidTime
     │   ├── InvalidList                a file of rows that cannot be read as one
-    │   └── InvalidPolicy              carries every fault found
+    │   ├── InvalidPolicy              carries every fault found
+    │   └── UnknownContact             the CRM's own id names no contact here
     ├── ActRefused                     a well-formed act that the rules do not allow
+    │   └── IdempotencyConflict        the key came before, with another input
     ├── KeyringError                   the keyring is missing, readable by others, or not this store's
     └── StoreError                     nothing was acknowledged
         ├── VersionConflict            somebody else wrote first; read again and retry
@@ -74,8 +76,16 @@ class InvalidPolicy(InvalidInput):
         self.faults = faults
 
 
+class UnknownContact(InvalidInput):
+    code = "unknown_contact"
+
+
 class ActRefused(PrefcenterError):
     code = "act_refused"
+
+
+class IdempotencyConflict(ActRefused):
+    code = "idempotency_conflict"
 
 
 class KeyringError(PrefcenterError):

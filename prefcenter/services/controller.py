@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 from prefcenter.domain.policy import Policy
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.seals import Sealer
+from prefcenter.services.contacts import Contacts
 from prefcenter.services.decisions import Decisions
+from prefcenter.services.feed import Feed
 from prefcenter.services.ports import Clock, Store
+from prefcenter.services.preferences import Preferences
 from prefcenter.services.recording import Recording
+from prefcenter.services.sending import Sending
+from prefcenter.services.suppressions import Suppressions
 
 if TYPE_CHECKING:
     from prefcenter.services.importing import Importing
@@ -24,6 +30,7 @@ class ControllerServices:
     policy: Policy
     sealer: Sealer
     digester: Digester
+    cipher: FieldCipher
     store: Store
     clock: Clock
 
@@ -33,7 +40,27 @@ class ControllerServices:
 
     @cached_property
     def recording(self) -> Recording:
-        return Recording(self.policy, self.digester, self.store, self.clock)
+        return Recording(self.policy, self.digester, self.store, self.clock, self.cipher)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        return Contacts(self.policy, self.digester, self.store, self.clock, self.cipher)
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        return Preferences(self.policy, self.digester, self.store, self.decisions)
+
+    @cached_property
+    def sending(self) -> Sending:
+        return Sending(self.policy, self.sealer, self.digester, self.store, self.clock)
+
+    @cached_property
+    def feed(self) -> Feed:
+        return Feed(self.policy, self.digester, self.store, self.cipher)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        return Suppressions(self.policy, self.store)
 
     @cached_property
     def importing(self) -> Importing:

@@ -13,6 +13,7 @@ from prefcenter.domain.ledger import Head
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import Record
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressClass, AddressKind, Channel
+from prefcenter.domain.time import MS_PER_DAY
 from prefcenter.security.digests import AddressDigests, Digester
 from prefcenter.services.ports import Store
 
@@ -40,6 +41,10 @@ class _Prepared:
         return self.digests.looked_up if self.digests else ()
 
 
+Sent = Mapping[str, Mapping[Digest, Sequence[int]]]
+"""When messages went out, by purpose and mailbox."""
+
+
 class Decisions:
     """Decisions of one controller. Raises StoreError where the store gives no answer: then nothing may be sent."""
 
@@ -59,7 +64,21 @@ class Decisions:
         subjects = [subject for item in prepared for subject in item.looked_up]
         records = await self._store.load(self.policy.controller, subjects)
         by_subject = {record.subject: record for record in records}
-        return [decide(self.policy, _found(item, by_subject), _request(item), now_ms) for item in prepared]
+        sent = await self._sends(prepared, now_ms)
+        return [decide(self.policy, _found(item, by_subject), _request(item, sent), now_ms) for item in prepared]
+
+    async def _sends(self, prepared: Sequence[_Prepared], now_ms: int) -> Sent:
+        """What went to the addresses of purposes with a cap, as far back as it looks; mostly there are none."""
+        sent: dict[str, Mapping[Digest, Sequence[int]]] = {}
+        for purpose in {item.question.purpose or "" for item in prepared}:
+            known = self.policy.purpose_by_id.get(purpose)
+            if known is None or known.cap is None:
+                continue
+            asked = (item.digests for item in prepared if item.digests and item.question.purpose == purpose)
+            subjects = [subject for digests in asked for subject in digests.subjects]
+            since_ms = now_ms - known.cap.days * MS_PER_DAY
+            sent[purpose] = await self._store.sends(self.policy.controller, purpose, subjects, since_ms)
+        return sent
 
     async def heads(self) -> tuple[Head, ...]:
         """How far the ledger goes now; a scrub compares it before and after.
@@ -98,8 +117,10 @@ def _found(item: _Prepared, by_subject: Mapping[Digest, Record]) -> list[Record]
     return [by_subject[subject] for subject in item.looked_up if subject in by_subject]
 
 
-def _request(item: _Prepared) -> Request:
+def _request(item: _Prepared, sent: Sent) -> Request:
     question = item.question
+    times = sent.get(question.purpose or "", {})
+    subjects = item.digests.subjects if item.digests else ()
     return Request(
         address=item.address,
         exacts=item.digests.exacts if item.digests else frozenset(),
@@ -108,4 +129,5 @@ def _request(item: _Prepared) -> Request:
         data_use=question.data_use,
         address_class=question.address_class,
         audience=question.audience,
+        sends_ms=tuple(sent_ms for subject in subjects for sent_ms in times.get(subject, ())),
     )

@@ -13,19 +13,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from prefcenter.domain.address import parse
 from prefcenter.domain.decision import covers
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError, StoreBusy, VersionConflict
 from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import Grant, Record, sets_aside, written_by
+from prefcenter.domain.record import Grant, Record, sets_aside
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
-from prefcenter.services.ports import Change, Clock, Store
-from prefcenter.services.recording import ATTEMPTS_MAX, RETRY_PAUSE_S, Consent, Recording, Target, granted, target_of
+from prefcenter.services.acts import ATTEMPTS_MAX, RETRY_PAUSE_S, Drafts, Outcome
+from prefcenter.services.admission import Admission, Consent
+from prefcenter.services.ports import Clock, Store
+from prefcenter.services.reach import fold_far, load_within_reach
+from prefcenter.services.recording import Recording, granted
 from prefcenter.services.slugs import check_slug
+from prefcenter.services.targets import Target, Targets
 
 
 class RowOutcome(StrEnum):
@@ -70,10 +73,11 @@ class Importing:
 
     def __init__(self, policy: Policy, digester: Digester, store: Store, clock: Clock, recording: Recording) -> None:
         self._policy = policy
-        self._digester = digester
         self._store = store
         self._clock = clock
         self._recording = recording
+        self._targets = Targets(policy.country, digester)
+        self._admission = Admission(policy, clock)
 
     async def begin(self, file_sha256: bytes, options: Iterable[str]) -> int:
         """The time of this import: the same for the same file with the same options, whenever it is run again.
@@ -89,7 +93,7 @@ class Importing:
         check_slug(source, "source")
         if reason is RefusalReason.ERASED:
             raise InvalidInput("reason: erasures are single acts")
-        return self._recording.checked_scope(reason, scope, kind)
+        return self._admission.checked_scope(reason, scope, kind)
 
     async def refuse(
         self, rows: Sequence[RefusalRow], reason: RefusalReason, scope: Scope, source: str, kind: AddressKind
@@ -99,7 +103,7 @@ class Importing:
 
         def prepare(row: RefusalRow) -> _Prepared:
             event = Refused(now_ms, stated_time(row.at_ms, now_ms), reason, scope, source)
-            return _Prepared(self._target(row.address, kind), event)
+            return _Prepared(self._targets.of_kind(row.address, kind), event)
 
         return await self._import(_prepare_all(rows, prepare))
 
@@ -108,8 +112,8 @@ class Importing:
         now_ms = self._clock()
 
         def prepare(row: GrantRow) -> _Prepared:
-            self._recording.check_consent(row.consent)
-            target = self._recording.target(row.address, row.consent.cell.channel or row.channel)
+            self._admission.check_consent(row.consent)
+            target = self._targets.of(row.address, row.consent.cell.channel or row.channel)
             given_ms = row.consent.given_ms
             if given_ms is None:
                 raise InvalidInput("time: a consent must say when it was given")
@@ -119,7 +123,7 @@ class Importing:
 
     def subjects(self, address: str, kind: AddressKind) -> Sequence[Digest]:
         """Every digest under which an address of a list may be on record. Raises InvalidAddress."""
-        return self._target(address, kind).records_of
+        return self._targets.of_kind(address, kind).records_of
 
     async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int:
         """A registry's list for a scope was replaced in full: lift its refusals from every record it no longer names.
@@ -131,26 +135,22 @@ class Importing:
             gone = [record for record in page if record.subject.value not in listed and _is_on(record, registry)]
             for record in gone:
                 target = Target(record.subject, (record.subject,), None)
-                lifted += await self._recording.record_on_all(
+                outcome = await self._recording.record_on_all(
                     target, lambda received, _: Delisted(received, registry, scope, begun_ms)
                 )
+                lifted += outcome is Outcome.RECORDED
         return lifted
-
-    def _target(self, text: str, kind: AddressKind) -> Target:
-        if kind is AddressKind.EMAIL and text.strip().startswith("@"):
-            return self._recording.target(text)
-        return target_of(self._digester.of_address(parse(text, kind, country=self._policy.country)))
 
     async def _import(self, rows: Sequence[_Prepared | RowError]) -> Sequence[RowOutcome | RowError]:
         prepared = [row for row in rows if isinstance(row, _Prepared)]
         subjects = [subject for row in prepared for subject in row.target.records_of]
         for attempt in range(ATTEMPTS_MAX):
-            stored = await self._store.load(self._policy.controller, subjects)
-            batch = _Batch(self._policy, stored)
+            drafts = await load_within_reach(self._store, self._policy.controller, subjects)
+            batch = _Batch(self._policy, drafts)
             outcomes = [row if isinstance(row, RowError) else batch.apply(row) for row in rows]
             try:
-                if batch.changes:
-                    await self._store.append(self._policy.controller, batch.changes, bulk=True)
+                if drafts.changes:
+                    await self._store.append(self._policy.controller, drafts.changes, bulk=True)
                 return outcomes
             except VersionConflict:
                 await asyncio.sleep(RETRY_PAUSE_S * attempt)
@@ -160,38 +160,28 @@ class Importing:
 class _Batch:
     """The records of a batch while its rows are folded into them, one after the other."""
 
-    def __init__(self, policy: Policy, stored: Iterable[Record]) -> None:
+    def __init__(self, policy: Policy, drafts: Drafts) -> None:
         self._policy = policy
-        self._before = {record.subject: record for record in stored}
-        self._now = dict(self._before)
-        self._events: dict[Digest, list[Event]] = {}
-
-    @property
-    def changes(self) -> list[Change]:
-        """What has to be appended: one change a record."""
-        return [
-            Change(self._before.get(subject) or Record(subject), tuple(events), self._now[subject])
-            for subject, events in self._events.items()
-        ]
+        self._drafts = drafts
 
     def apply(self, row: _Prepared) -> RowOutcome:
         """Fold one row in and say what it did."""
-        subject = row.target.write_to
-        record = self._now.get(subject) or Record(subject)
         before = self._dossier(row.target)
-        after = written_by(record, row.event, before, row.target.exacts)
-        if after is None:
+        if not self._fold(row, before):
             return RowOutcome.ALREADY
-        self._now[subject] = after
-        self._events.setdefault(subject, []).append(row.event)
         if not isinstance(row.event, Refused):
             return RowOutcome.ADDED
         if self._open(before, row.event) - self._open(self._dossier(row.target), row.event):
             return RowOutcome.REVERSED
         return RowOutcome.ALREADY if _stands(before, row.event) else RowOutcome.ADDED
 
+    def _fold(self, row: _Prepared, dossier: Sequence[Record]) -> bool:
+        if isinstance(row.event, Refused):
+            return fold_far(self._drafts, row.target, row.event)
+        return self._drafts.fold(row.target.write_to, row.event, dossier, row.target.exacts) is not None
+
     def _dossier(self, target: Target) -> list[Record]:
-        return [self._now[subject] for subject in target.records_of if subject in self._now]
+        return self._drafts.existing(target.records_of)
 
     def _open(self, records: Sequence[Record], refused: Refused) -> frozenset[Grant]:
         """The consents in its scope that refusals of this reason leave open."""

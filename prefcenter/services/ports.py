@@ -144,7 +144,7 @@ class Store(Protocol):
         """Note messages of a purpose that were sent, once an address and campaign; gives how many are new.
 
         Sends of that purpose before `forget_before_ms` are forgotten, and new ones from before it are not noted.
-        The receipt is as in `append`.
+        The receipt is as in `append`, and says that count in decimal digits for its result.
         """
 
     async def sends(

@@ -1,242 +1,351 @@
 """Record what people and operators do: opt-outs, consents, suppressions, and the few acts that lift them.
 
-Each act reads the records of an address, folds its event, and appends with retry: refusals commute, so another writer
-in between is no reason to lose one.
+Each act reads the records it concerns, folds its event into them, and appends with retry: refusals commute, so another
+writer in between is no reason to lose one. How far an act reaches is said in `prefcenter.services.reach`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from prefcenter.domain.address import RULES_VERSIONS, parse, parse_domain
-from prefcenter.domain.decision import STOPS_ADMINISTRATIVE
-from prefcenter.domain.digest import Digest
-from prefcenter.domain.errors import ActRefused, InvalidInput, StoreBusy, VersionConflict
-from prefcenter.domain.events import EVERYTHING, Cell, Delivered, Erased, Event, Granted, Lifted, Refused, Scope
+from prefcenter.domain.decision import Request, decide, standing_refusal
+from prefcenter.domain.digest import Digest, DigestKind
+from prefcenter.domain.errors import ActRefused, InvalidInput, InvalidTime
+from prefcenter.domain.events import (
+    EVERYTHING,
+    Cell,
+    Delivered,
+    Erased,
+    Event,
+    Granted,
+    Lifted,
+    Paused,
+    Proposed,
+    Refused,
+    Scope,
+)
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, Record, erasure_survivors, written_by
-from prefcenter.domain.terms import AddressKind, Channel, PurposeClass, RefusalReason
+from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, LIFTED_BY_LATER_CONSENT, Record, erasure_survivors
+from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
-from prefcenter.security.digests import AddressDigests, Digester
+from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
+from prefcenter.services.acts import Acts, Drafts, Once, Outcome, Outcomes
+from prefcenter.services.admission import Admission, Consent
+from prefcenter.services.contact_files import ContactFiles
 from prefcenter.services.decisions import address_kind
 from prefcenter.services.ports import Change, Clock, Store
+from prefcenter.services.reach import contact_of, fold_far, load_within_reach
 from prefcenter.services.slugs import check_slug
-
-ATTEMPTS_MAX = 50
-RETRY_PAUSE_S = 0.002
-CHANNEL_REASONS = frozenset({RefusalReason.BOUNCED, RefusalReason.ON_REGISTRY})
-"""Reasons that speak of one channel, whoever brings them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A consent as it comes in: for one cell of one exact address, with its evidence. Times in UTC milliseconds."""
-
-    cell: Cell
-    wording: str
-    method: str
-    actor: str
-    given_ms: int | None = None
-    expires_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Whom an act is about: the digests to write under, and all records that may already be there.
-
-    `exacts` are the digests of the exact address under every live key; `exact`, the one that writes, is among them.
-    """
-
-    write_to: Digest
-    records_of: Sequence[Digest]
-    exact: Digest | None
-    exacts: frozenset[Digest] = frozenset()
-
+from prefcenter.services.targets import Addressee, ContactId, Target, Targets
 
 EventMaker = Callable[[int, Record], Event]
 """Makes the event of an act from its time of receipt and the record as it stands."""
 
 
-class Recording:
-    """The acts of one controller. Bad input raises InvalidInput or ActRefused, and nothing is changed."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person wants of one cell: to get it, or not to."""
 
-    def __init__(self, policy: Policy, digester: Digester, store: Store, clock: Clock) -> None:
+    cell: Cell
+    is_wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a person was shown and did, for those of their choices that are consents (OCC-15)."""
+
+    wording: str
+    method: str
+    actor: str
+    given_ms: int | None = None
+
+
+class Recording:
+    """The acts of one controller. Bad input raises InvalidInput or ActRefused, and nothing is changed.
+
+    `once` is an act's idempotency key. An act on a contact, by the CRM's own id of it, is one on all its addresses.
+    """
+
+    def __init__(self, policy: Policy, digester: Digester, store: Store, clock: Clock, cipher: FieldCipher) -> None:
         self._policy = policy
-        self._digester = digester
         self._store = store
         self._clock = clock
-
-    def target(self, text: str, channel: Channel | None = None) -> Target:
-        """Digests of an address, or of a whole domain given as `@acme.example`. Raises InvalidAddress."""
-        if text.strip().startswith("@") and channel in (None, Channel.EMAIL):
-            domains = self._digester.of_domain(parse_domain(text), RULES_VERSIONS)
-            return Target(domains[0], domains, None)
-        address = parse(text, address_kind(text, channel), country=self._policy.country)
-        return target_of(self._digester.of_address(address))
+        self._acts = Acts(policy.controller, store, clock)
+        self._admission = Admission(policy, clock)
+        self._targets = Targets(policy.country, digester)
+        self._files = ContactFiles(self._targets, cipher)
 
     async def opt_out(
-        self, text: str, scope: Scope, source: str, at_ms: int | None = None, channel: Channel | None = None
-    ) -> bool:
+        self,
+        whom: Addressee,
+        scope: Scope,
+        source: str,
+        at_ms: int | None = None,
+        channel: Channel | None = None,
+        *,
+        once: Once | None = None,
+    ) -> Outcome:
         """The person's own no. Everything: every non-administrative purpose on every channel (OCC-2, OC-1, TCC-1)."""
-        return await self.suppress(text, RefusalReason.OPTED_OUT, scope, source, at_ms, channel)
+        return await self.suppress(whom, RefusalReason.OPTED_OUT, scope, source, at_ms, channel, once=once)
 
     async def suppress(
         self,
-        text: str,
+        whom: Addressee,
         reason: RefusalReason,
         scope: Scope,
         source: str,
         at_ms: int | None = None,
         channel: Channel | None = None,
-    ) -> bool:
+        *,
+        once: Once | None = None,
+    ) -> Outcome:
         """Record a refusal. An `erased` one erases: consents, digests of exact addresses and event bodies go.
 
         `channel` says what the address is where the scope, such as that of a data use, names none.
         """
         check_slug(source, "source")
         channel = scope.channel or channel
-        target = self.target(text, channel)
+        target = self._targets.of(whom, channel)
         if reason is RefusalReason.ERASED:
-            return await self._erase(target, scope, source, at_ms)
-        scope = self.checked_scope(reason, scope, address_kind(text, channel))
+            return await self._erase(target, scope, source, at_ms, once)
+        scope = self._admission.checked_scope(reason, scope, _kind(whom, channel))
         stated_ms = self._stated(at_ms)
-        return await self._record(target, lambda received, _: Refused(received, stated_ms, reason, scope, source))
+        return await self._refuse(target, lambda received: Refused(received, stated_ms, reason, scope, source), once)
 
-    async def bounce_permanently(self, text: str, channel: Channel | None, source: str) -> bool:
+    async def bounce_permanently(
+        self, text: str, channel: Channel | None, source: str, *, once: Once | None = None
+    ) -> Outcome:
         """The mailbox is unknown at its host for good: refuse the channel, and end the consents of this address."""
         check_slug(source, "source")
-        target = self.target(text, channel)
+        target = self._targets.of(text, channel)
         reason = RefusalReason.BOUNCED
-        scope = self.checked_scope(reason, Scope(channel=channel), address_kind(text, channel))
-        return await self._record(
-            target, lambda received, _: Refused(received, None, reason, scope, source, target.exact)
-        )
+        scope = self._admission.checked_scope(reason, Scope(channel=channel), address_kind(text, channel))
+        ends = target.exact
+        return await self._refuse(target, lambda received: Refused(received, None, reason, scope, source, ends), once)
 
-    async def record_consent(self, text: str, consent: Consent, channel: Channel | None = None) -> bool:
-        """Record a consent; the very same one again changes nothing. `channel` is as in `suppress`."""
-        self.check_consent(consent)
-        target = self.target(text, consent.cell.channel or channel)
+    async def record_consent(
+        self,
+        text: str,
+        consent: Consent,
+        channel: Channel | None = None,
+        *,
+        once: Once | None = None,
+        is_confirmed: bool = True,
+    ) -> Outcome:
+        """Record a consent; the very same one again changes nothing. `channel` is as in `suppress`.
+
+        One that is not the person's own word, nor attested by an operator, is not confirmed: over a standing refusal it
+        is kept as pending, and opens nothing until the person confirms it.
+        """
+        self._admission.check_consent(consent)
+        target = self._targets.of(text, consent.cell.channel or channel)
         stated_ms = self._stated(consent.given_ms)
-        return await self._record(target, lambda received, _: granted(target, consent, received, stated_ms))
+
+        async def gather() -> tuple[Sequence[Change], Outcomes]:
+            drafts = await self._load(target, and_domains=not is_confirmed)
+            event = granted(target, consent, self._received_ms(drafts), stated_ms)
+            outcome = self._fold_consent(drafts, target, event, is_confirmed=is_confirmed)
+            return drafts.changes, (outcome,)
+
+        return _only(await self._acts.commit(gather, once))
+
+    async def set_preferences(
+        self,
+        text: str,
+        choices: Sequence[Choice],
+        source: str,
+        evidence: Evidence,
+        channel: Channel | None = None,
+        *,
+        once: Once | None = None,
+        is_confirmed: bool = True,
+    ) -> Outcomes:
+        """Record several choices of one person in one commit, and only those that differ from what stands already.
+
+        `is_confirmed` is as in `record_consent`. Gives one outcome a choice, in their order.
+        """
+        check_slug(source, "source")
+        given = (evidence.wording, evidence.method, evidence.actor, evidence.given_ms)
+        consents = [Consent(choice.cell, *given) for choice in choices]
+        for choice, consent in zip(choices, consents, strict=True):
+            self._check_choice(choice, consent, address_kind(text, choice.cell.channel or channel))
+        target = self._targets.of(text, channel)
+        stated_ms = self._stated(evidence.given_ms)
+
+        async def gather() -> tuple[Sequence[Change], Outcomes]:
+            drafts = await self._load(target, and_domains=True)
+            received_ms = self._received_ms(drafts)
+            outcomes = [
+                self._fold_consent(drafts, target, event, is_confirmed=is_confirmed, unless_permitted=True)
+                if choice.is_wanted
+                else self._fold_refusal(drafts, target, choice.cell, source, received_ms, stated_ms)
+                for choice, consent in zip(choices, consents, strict=True)
+                for event in [granted(target, consent, received_ms, stated_ms)]
+            ]
+            return drafts.changes, tuple(outcomes)
+
+        return await self._acts.commit(gather, once)
+
+    async def pause(
+        self, whom: Addressee, until_ms: int | None, channel: Channel | None = None, *, once: Once | None = None
+    ) -> Outcome:
+        """The person wants quiet until a time; None ends the pause. Administrative messages go on."""
+        if until_ms is not None and until_ms <= self._clock():
+            raise InvalidTime("a pause ends in the future")
+        target = self._targets.of(whom, channel)
+
+        async def gather() -> tuple[Sequence[Change], Outcomes]:
+            drafts = await self._load(target)
+            event = Paused(self._received_ms(drafts), until_ms)
+            fold_far(drafts, target, event)
+            for record in drafts.existing(target.records_of):
+                if record.paused_until_ms is not None:
+                    drafts.fold(record.subject, event)
+            return drafts.changes, (_outcome(drafts),)
+
+        return _only(await self._acts.commit(gather, once))
 
     async def lift(
-        self, text: str, reason: RefusalReason, cause: str, purpose: str | None = None, channel: Channel | None = None
-    ) -> bool:
-        """An administrator's named act. False where no such refusal stands."""
+        self,
+        whom: Addressee,
+        reason: RefusalReason,
+        cause: str,
+        purpose: str | None = None,
+        channel: Channel | None = None,
+        *,
+        once: Once | None = None,
+    ) -> Outcome:
+        """An administrator's named act. `absent` where no such refusal stands."""
         check_slug(cause, "cause")
         if reason not in LIFTED_BY_ADMINISTRATOR:
             raise ActRefused(f"{reason.value} is not lifted by an administrator: {_OTHER_WAYS[reason]}")
-        target = self.target(text, channel)
-        return await self.record_on_all(target, lambda received, _: Lifted(received, reason, cause, purpose, channel))
-
-    async def record_delivery(self, text: str, channel: Channel, source: str) -> bool:
-        """A verified delivery: bounces on that channel are over. False where none stands."""
-        check_slug(source, "source")
+        target = self._targets.of(whom, channel)
         return await self.record_on_all(
-            self.target(text, channel), lambda received, _: Delivered(received, channel, source)
+            target, lambda received, _: Lifted(received, reason, cause, purpose, channel), once
         )
 
-    def checked_scope(self, reason: RefusalReason, scope: Scope, kind: AddressKind) -> Scope:
-        """The scope with the channel that a reason implies, for messages. Raises where it could not take effect."""
-        if reason in CHANNEL_REASONS and scope.channel is None and scope.data_use is None:
-            if kind is AddressKind.PHONE:
-                raise InvalidInput(f"channel: {reason.value} speaks of one channel; name sms or voice")
-            scope = replace(scope, channel=Channel(kind.value))
-        self._check_names(scope)
-        if reason not in STOPS_ADMINISTRATIVE and self._is_administrative(scope):
-            raise ActRefused(f"administrative messages are not stopped by {reason.value}; they rest on the contract")
-        return scope
+    async def record_delivery(self, text: str, channel: Channel, source: str) -> Outcome:
+        """A verified delivery: bounces on that channel are over. `absent` where none stands."""
+        check_slug(source, "source")
+        target = self._targets.of(text, channel)
+        return await self.record_on_all(target, lambda received, _: Delivered(received, channel, source))
 
-    def check_consent(self, consent: Consent) -> None:
-        """Raises where a consent is for no cell of the policy, or has no proper evidence (OCC-15)."""
-        check_slug(consent.wording, "wording", may_have_version=True)
-        check_slug(consent.method, "method")
-        check_slug(consent.actor, "actor")
-        given_ms = self._clock() if consent.given_ms is None else consent.given_ms
-        if consent.expires_ms is not None and consent.expires_ms <= given_ms:
-            raise InvalidInput("expires: a consent must end after it was given")
-        if consent.cell.data_use is not None:
-            if consent.cell != Cell(None, None, consent.cell.data_use):
-                raise InvalidInput("data use: a consent is for a data use, or for a purpose on a channel")
-            self._check_data_use(consent.cell.data_use)
+    async def record_on_all(self, target: Target, make: EventMaker, once: Once | None = None) -> Outcome:
+        """Append to each record of a target that would change, under whatever key it was made; `absent` for none."""
+
+        async def gather() -> tuple[Sequence[Change], Outcomes]:
+            drafts = await self._load(target)
+            received_ms = self._received_ms(drafts)
+            for record in drafts.existing(self._all_of(drafts, target)):
+                drafts.fold(record.subject, make(received_ms, record))
+            return drafts.changes, (Outcome.RECORDED if drafts.changes else Outcome.ABSENT,)
+
+        return _only(await self._acts.commit(gather, once))
+
+    def _check_choice(self, choice: Choice, consent: Consent, kind: AddressKind) -> None:
+        """A choice may name any cell of the policy that rests on the person's will."""
+        self._admission.check_consent(consent)
+        self._admission.checked_scope(RefusalReason.OPTED_OUT, scope_of(choice.cell), kind)
+
+    async def _refuse(self, target: Target, make: Callable[[int], Refused], once: Once | None) -> Outcome:
+        async def gather() -> tuple[Sequence[Change], Outcomes]:
+            drafts = await self._load(target)
+            fold_far(drafts, target, make(self._received_ms(drafts)))
+            return drafts.changes, (_outcome(drafts),)
+
+        return _only(await self._acts.commit(gather, once))
+
+    def _fold_refusal(
+        self, drafts: Drafts, target: Target, cell: Cell, source: str, received_ms: int, stated_ms: int | None
+    ) -> Outcome:
+        if self._standing(drafts, target, cell) in LIFTED_BY_LATER_CONSENT:
+            return Outcome.UNCHANGED
+        refused = Refused(received_ms, stated_ms, RefusalReason.OPTED_OUT, scope_of(cell), source)
+        return Outcome.RECORDED if fold_far(drafts, target, refused) else Outcome.UNCHANGED
+
+    def _fold_consent(
+        self, drafts: Drafts, target: Target, event: Granted, *, is_confirmed: bool, unless_permitted: bool = False
+    ) -> Outcome:
+        if unless_permitted and self._is_permitted(drafts, target, event.cell):
+            return Outcome.UNCHANGED
+        dossier = drafts.existing(target.records_of)
+        if not is_confirmed and self._standing(drafts, target, event.cell) is not None:
+            drafts.fold(target.write_to, proposal_of(event), dossier, target.exacts)
+            is_waiting = any(
+                grant.cell == event.cell and grant.exact in target.exacts
+                for record in drafts.existing(target.records_of)
+                for grant in record.pending
+            )
+            return Outcome.PENDING if is_waiting else Outcome.UNCHANGED
+        after = drafts.fold(target.write_to, event, dossier, target.exacts)
+        return Outcome.UNCHANGED if after is None else Outcome.RECORDED
+
+    def _standing(self, drafts: Drafts, target: Target, cell: Cell) -> RefusalReason | None:
+        records = drafts.existing((*target.records_of, *target.domains))
+        return standing_refusal(self._policy, records, _request(target, cell), self._clock())
+
+    def _is_permitted(self, drafts: Drafts, target: Target, cell: Cell) -> bool:
+        records = drafts.existing((*target.records_of, *target.domains))
+        return decide(self._policy, records, _request(target, cell), self._clock()).is_allowed
+
+    async def _erase(self, target: Target, scope: Scope, source: str, at_ms: int | None, once: Once | None) -> Outcome:
+        if scope != EVERYTHING or at_ms is not None or target.write_to.kind is DigestKind.DOMAIN:
+            raise InvalidInput("an erasure is of one person, covers everything and happens now")
+
+        async def gather() -> tuple[Sequence[Change], Outcomes]:
+            drafts = await self._load(target)
+            received_ms = self._received_ms(drafts)
+            gone = self._erased_with(drafts, target)
+            await self._forget_elsewhere(drafts, gone, received_ms)
+            for subject in gone:
+                survivors = erasure_survivors(drafts.record(subject))
+                drafts.fold(subject, Erased(received_ms, source, survivors))
+            return drafts.changes, (_outcome(drafts),)
+
+        return _only(await self._acts.commit(gather, once))
+
+    def _erased_with(self, drafts: Drafts, target: Target) -> list[Digest]:
+        """All records of the person: those of the target, and of the contact that it reaches with its addresses."""
+        own = [record.subject for record in drafts.existing(self._all_of(drafts, target))]
+        is_address = target.write_to.kind is not DigestKind.CONTACT
+        contact = contact_of(drafts, target)
+        subjects = [target.write_to] if is_address else []
+        if contact is not None and contact.description is not None:
+            subjects += [contact.subject, *contact.description.addresses]
+        return list(dict.fromkeys((*subjects, *own)))
+
+    async def _forget_elsewhere(self, drafts: Drafts, gone: Sequence[Digest], received_ms: int) -> None:
+        """Drop the addresses from the contacts that hold one of them too and are not erased."""
+        holders = {holder.contact for record in drafts.existing(gone) for holder in record.holders}.difference(gone)
+        if not holders:
             return
-        purpose = self._policy.purpose_by_id.get(consent.cell.purpose or "")
-        if purpose is None:
-            raise InvalidInput("purpose: not one of this policy")
-        if consent.cell.channel not in purpose.channels:
-            raise InvalidInput(f"channel: not offered for {purpose.id}")
-        if purpose.is_administrative:
-            raise ActRefused(f"{purpose.id} is administrative and rests on the contract; consent is not asked for")
+        drafts.add(await self._store.load(self._policy.controller, list(holders)))
+        sealed = await self._store.load_sealed(self._policy.controller, list(holders))
+        for holder in sorted(holders, key=lambda digest: digest.value):
+            contact = self._files.read(drafts.record(holder), sealed)
+            if contact is not None:
+                self._files.forget(drafts, holder, contact, gone, received_ms)
 
-    def _check_data_use(self, data_use_id: str) -> None:
-        data_use = self._policy.data_use_by_id.get(data_use_id)
-        if data_use is None:
-            raise InvalidInput("data use: not one of this policy")
-        if data_use.basis is None:
-            raise ActRefused(f"{data_use_id} is prohibited; no consent allows it")
+    def _all_of(self, drafts: Drafts, target: Target) -> list[Digest]:
+        """The records of a target, whatever key they were made under; those of a contact with all it holds."""
+        if target.write_to.kind is not DigestKind.CONTACT:
+            return list(target.records_of)
+        contact = contact_of(drafts, target)
+        held = contact.description.addresses if contact is not None and contact.description is not None else ()
+        return [*target.records_of, *held]
 
-    def _check_names(self, scope: Scope) -> None:
-        """A refusal of a purpose that nobody knows would bind nothing, so a misspelt one is an error."""
-        if sum(part is not None for part in (scope.purpose, scope.purpose_class, scope.data_use)) > 1:
-            raise InvalidInput("scope: name a purpose, a class or a data use; what is all of them at once is nothing")
-        succeeded = {name for purpose in self._policy.purposes for name in purpose.succeeds}
-        if scope.purpose is not None and scope.purpose not in self._policy.purpose_by_id.keys() | succeeded:
-            raise InvalidInput("purpose: not one of this policy")
-        if scope.data_use is not None and scope.data_use not in self._policy.data_use_by_id:
-            raise InvalidInput("data use: not one of this policy")
+    async def _load(self, target: Target, *, and_domains: bool = False) -> Drafts:
+        subjects = (*target.records_of, *target.domains) if and_domains else target.records_of
+        return await load_within_reach(self._store, self._policy.controller, subjects)
 
-    def _is_administrative(self, scope: Scope) -> bool:
-        purpose = self._policy.purpose_by_id.get(scope.purpose or "")
-        named = purpose is not None and purpose.is_administrative
-        return named or scope.purpose_class is PurposeClass.ADMINISTRATIVE
+    def _received_ms(self, drafts: Drafts) -> int:
+        """Now, but never before what is on record: a clock may have been set back."""
+        return max(self._clock(), drafts.latest_ms())
 
     def _stated(self, at_ms: int | None) -> int | None:
         return None if at_ms is None else stated_time(at_ms, self._clock())
-
-    async def _erase(self, target: Target, scope: Scope, source: str, at_ms: int | None) -> bool:
-        if scope != EVERYTHING or at_ms is not None or target.exact is None:
-            raise InvalidInput("an erasure is of one person, covers everything and happens now")
-        return await self._with_retry(
-            target,
-            lambda received, record: Erased(received, source, erasure_survivors(record)),
-            lambda record: record.version > 0 or record.subject == target.write_to,
-        )
-
-    async def _record(self, target: Target, make: EventMaker) -> bool:
-        """Append to the record that new events go to; False where that would change nothing."""
-        return await self._with_retry(target, make, lambda record: record.subject == target.write_to)
-
-    async def record_on_all(self, target: Target, make: EventMaker) -> bool:
-        """Append to each record that exists and would change, under whatever key it was made."""
-        return await self._with_retry(target, make, lambda record: record.version > 0)
-
-    async def _with_retry(self, target: Target, make: EventMaker, concerns: Callable[[Record], bool]) -> bool:
-        for attempt in range(ATTEMPTS_MAX):
-            records = await self._dossier(target)
-            received_ms = max([self._clock(), *(record.latest_ms for record in records)])
-            events = [(record, make(received_ms, record)) for record in records if concerns(record)]
-            changes = _changes(events, records, target)
-            try:
-                if changes:
-                    await self._store.append(self._policy.controller, changes)
-                return bool(changes)
-            except VersionConflict:
-                await asyncio.sleep(RETRY_PAUSE_S * attempt)
-        raise StoreBusy("other writers kept changing this record; nothing was acknowledged")
-
-    async def _dossier(self, target: Target) -> list[Record]:
-        """All records of a target; an empty one stands in for the one that is not there yet."""
-        stored = await self._store.load(self._policy.controller, target.records_of)
-        if any(record.subject == target.write_to for record in stored):
-            return list(stored)
-        return [*stored, Record(target.write_to)]
-
-
-def target_of(digests: AddressDigests) -> Target:
-    """An address as the target of an act: whole-domain records are no part of it."""
-    return Target(digests.subject, digests.subjects, digests.exact, digests.exacts)
 
 
 def granted(target: Target, consent: Consent, received_ms: int, stated_ms: int | None) -> Granted:
@@ -247,10 +356,32 @@ def granted(target: Target, consent: Consent, received_ms: int, stated_ms: int |
     return Granted(received_ms, stated_ms, target.exact, consent.cell, *evidence, consent.expires_ms)
 
 
-def _changes(events: Sequence[tuple[Record, Event]], dossier: Sequence[Record], target: Target) -> list[Change]:
-    """What an act has to append: nothing where a record says it already."""
-    written = [(record, event, written_by(record, event, dossier, target.exacts)) for record, event in events]
-    return [Change(record, (event,), after) for record, event, after in written if after is not None]
+def proposal_of(event: Granted) -> Proposed:
+    """The same consent as somebody else's word, which waits for the person's."""
+    evidence = (event.wording, event.method, event.actor)
+    return Proposed(event.received_ms, event.stated_ms, event.exact, event.cell, *evidence, event.expires_ms)
+
+
+def scope_of(cell: Cell) -> Scope:
+    """What a refusal of one cell covers."""
+    return Scope(cell.purpose, None, cell.channel, cell.data_use)
+
+
+def _request(target: Target, cell: Cell) -> Request:
+    return Request(target.address, target.exacts, cell.purpose, cell.channel, cell.data_use)
+
+
+def _kind(whom: Addressee, channel: Channel | None) -> AddressKind | None:
+    return None if isinstance(whom, ContactId) else address_kind(whom, channel)
+
+
+def _outcome(drafts: Drafts) -> Outcome:
+    return Outcome.RECORDED if drafts.changes else Outcome.UNCHANGED
+
+
+def _only(outcomes: Outcomes) -> Outcome:
+    (outcome,) = outcomes
+    return outcome
 
 
 _OTHER_WAYS = {

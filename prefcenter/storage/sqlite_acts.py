@@ -23,7 +23,7 @@ from prefcenter.storage.sqlite_ledger import (
     subject_columns,
     unmoved_row_ids,
 )
-from prefcenter.storage.sqlite_receipts import check_name_is_free, put_receipt
+from prefcenter.storage.sqlite_receipts import check_name_is_free, counted, put_receipt
 from prefcenter.storage.sqlite_sealed import drop_sealed, put_sealed
 from prefcenter.storage.sqlite_sends import drop_sends_to, forget_sends, note_sends
 from prefcenter.storage.sqlite_tables import (
@@ -104,7 +104,7 @@ class Acts:
         forget_sends(self._connection, controller_id, purpose_id, forget_before_ms)
         remembered = [send for send in sends if send.sent_ms >= forget_before_ms]
         new = note_sends(self._connection, self._sealers[controller], controller_id, purpose_id, remembered)
-        self._keep_receipt(controller, controller_id, receipt)
+        self._keep_receipt(controller, controller_id, counted(receipt, new))
         return new
 
     def adopt_policy(self, controller: str, document: str, instead_of: str | None) -> None:

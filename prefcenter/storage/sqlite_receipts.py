@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 
 from prefcenter.domain.errors import StoreDamaged, VersionConflict
 from prefcenter.security.seals import Sealer
@@ -26,6 +27,11 @@ def receipt_of(
         raise StoreDamaged("table receipts: a row was altered; run `prefcenter audit verify`")
     receipt = Receipt(name, *content)
     return receipt if receipt.received_ms >= since_ms else None
+
+
+def counted(receipt: Receipt | None, number: int) -> Receipt | None:
+    """A receipt whose result is a number that only the write could tell."""
+    return None if receipt is None else replace(receipt, result=str(number).encode())
 
 
 def check_name_is_free(

@@ -12,11 +12,14 @@ import pytest
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressClass, AddressKind, Channel, Reason, RefusalReason
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring
+from prefcenter.services.acts import Outcome
+from prefcenter.services.admission import Consent
 from prefcenter.services.decisions import Decisions, Question
 from prefcenter.services.importing import GrantRow, Importing, RefusalRow, RowOutcome
 from prefcenter.services.ports import Store
-from prefcenter.services.recording import Consent, Recording
+from prefcenter.services.recording import Recording
 from tests.contract.acts import DOCUMENT, whole_feed
 from tests.contract.backends import BACKENDS
 from tests.factories import DAY, NOW, POLICY
@@ -45,8 +48,9 @@ class Desk:
 
     def __post_init__(self) -> None:
         digester, clock = Digester(self.keyring, POLICY.controller), SteppingClock()
+        cipher = FieldCipher(self.keyring, POLICY.controller)
         self.decisions = Decisions(POLICY, digester, self.store)
-        self.recording = Recording(POLICY, digester, self.store, clock)
+        self.recording = Recording(POLICY, digester, self.store, clock, cipher)
         self.importing = Importing(POLICY, digester, self.store, clock, self.recording)
 
     async def reasons(self, now_ms: int = NOW + DAY) -> list[Reason]:
@@ -84,7 +88,8 @@ async def test_fifty_acts_on_one_address_at_once_are_all_kept(store: Store, keyr
 async def test_fifty_opt_outs_of_fifty_addresses_at_once_are_all_kept(store: Store, keyring: Keyring) -> None:
     desk = Desk(store, keyring)
     addresses = [f"person{number}@example.com" for number in range(50)]
-    assert all(await asyncio.gather(*(desk.recording.opt_out(text, EVERYTHING, "form") for text in addresses)))
+    outcomes = await asyncio.gather(*(desk.recording.opt_out(text, EVERYTHING, "form") for text in addresses))
+    assert set(outcomes) == {Outcome.RECORDED}
     questions = [Question(text, "jobs", Channel.EMAIL) for text in addresses]
     decided = await desk.decisions.decide_many(questions, NOW + DAY)
     assert {decision.reason for decision in decided} == {Reason.OPTED_OUT}

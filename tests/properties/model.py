@@ -141,8 +141,13 @@ class Model:
             act = Act(record, self.acts, received, is_stated=False)
             self.refusals.append(Refusing(act, RefusalReason.ERASED, EVERYTHING, "person"))
 
-    def pause(self, subject: str, until_ms: int | None) -> None:
-        self.paused_until.update(dict.fromkeys(self.records_of(subject), until_ms))
+    def pause(self, subject: str, generation: int, until_ms: int | None) -> None:
+        """A pause is written under the present key; an end, and another length, to whatever is paused already."""
+        paused = [record for record in self.records_of(subject) if self.paused_until.get(record) is not None]
+        if until_ms is not None:
+            self.records.add((subject, generation))
+            paused.append((subject, generation))
+        self.paused_until.update(dict.fromkeys(paused, until_ms))
 
     def records_of(self, subject: str) -> list[tuple[str, int]]:
         return [record for record in self.records if record[0] == subject]

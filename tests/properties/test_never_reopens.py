@@ -22,10 +22,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from prefcenter.domain.decision import Decision
 from prefcenter.domain.errors import InvalidInput
-from prefcenter.domain.events import EVERYTHING, Cell, Paused, Scope
+from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.services.acts import Outcome
+from prefcenter.services.admission import Consent
 from prefcenter.services.importing import GrantRow, RefusalRow, RowOutcome
-from prefcenter.services.recording import Consent
 from tests.properties.model import LIFTED_BY_ADMINISTRATOR, WEAKEST_FIRST, Act, Ending, Granting, Model, Place, Refusing
 from tests.properties.promises import (
     FIRST_PROMISES,
@@ -219,7 +220,7 @@ class NeverReopens(RuleBasedStateMachine):
         before = len(model.refusals)
         lifted = self.home.run(recording.lift(place.written, reason, "by-mistake", scope.purpose, scope.channel))
         model.lift(place.subject, reason, scope.purpose, scope.channel)
-        assert lifted is (len(model.refusals) < before)
+        assert (lifted is Outcome.RECORDED) is (len(model.refusals) < before)
         self.step = Step("lifted", controller, frozenset({place.subject}), reason=reason)
 
     @rule(controller=controllers, place=places)
@@ -233,9 +234,8 @@ class NeverReopens(RuleBasedStateMachine):
     def pause(self, controller: str, place: Place, length: int | None) -> None:
         recording = self.home.of(controller).recording
         until_ms = None if length is None else self.home.now_ms + length
-        target = recording.target(place.written, place.channels[0])
-        self.home.run(recording.record_on_all(target, lambda received, _: Paused(received, until_ms)))
-        self.models[controller].pause(place.subject, until_ms)
+        self.home.run(recording.pause(place.written, until_ms, place.channels[0]))
+        self.models[controller].pause(place.subject, self.generation, until_ms)
         self.step = Step("paused", controller, frozenset({place.subject}))
 
     @rule(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressClass, Channel
+from prefcenter.services.admission import Consent
 from prefcenter.services.decisions import Question
-from prefcenter.services.recording import Consent
 from tests.factories import DAY, MINUTE, NOW
 from tests.properties.promises import FIRST_PROMISES, policy_text
 from tests.running_home import RunningHome

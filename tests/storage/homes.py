@@ -14,8 +14,8 @@ from prefcenter.bootstrap import audit, init_home, open_services
 from prefcenter.domain.errors import PrefcenterError
 from prefcenter.domain.events import EVERYTHING, Cell
 from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.services.admission import Consent
 from prefcenter.services.ports import Store
-from prefcenter.services.recording import Consent
 from prefcenter.settings import Settings, read_settings
 from tests.contract.acts import a_receipt, a_send, an_api_key, sealed_contact
 from tests.factories import NOW

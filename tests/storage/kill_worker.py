@@ -18,6 +18,7 @@ from prefcenter.domain.address import parse
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.terms import AddressKind, RefusalReason
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring, load_keyring
 from prefcenter.services.recording import Recording
 from prefcenter.storage.sqlite import SqliteStore
@@ -34,7 +35,8 @@ def say(line: str) -> None:
 
 
 async def write_until_killed(store: SqliteStore, keyring: Keyring, cycle: str) -> None:
-    recording = Recording(POLICY, Digester(keyring, POLICY.controller), store, lambda: NOW)
+    cipher = FieldCipher(keyring, POLICY.controller)
+    recording = Recording(POLICY, Digester(keyring, POLICY.controller), store, lambda: NOW, cipher)
     await asyncio.gather(*(write(recording, cycle, writer) for writer in range(WRITERS)))
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.terms import Channel, Reason
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.decisions import Decisions, Question
 from prefcenter.services.recording import Recording
@@ -34,7 +35,7 @@ class TracedStore(SqliteStore):
 async def test_a_thousand_decisions_take_one_query_of_one_table(path: Path, keyring: Keyring) -> None:
     store = TracedStore(path, keyring)
     digester = Digester(keyring, POLICY.controller)
-    recording = Recording(POLICY, digester, store, lambda: NOW)
+    recording = Recording(POLICY, digester, store, lambda: NOW, FieldCipher(keyring, POLICY.controller))
     await recording.opt_out("person7@example.com", EVERYTHING, "form")
     decisions = Decisions(POLICY, digester, store)
     questions = [Question(f"person{number}@example.com", "jobs", Channel.EMAIL) for number in range(ADDRESSES)]

@@ -9,6 +9,7 @@ from pathlib import Path
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.terms import RefusalReason
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import load_keyring
 from prefcenter.services.recording import Recording
 from prefcenter.storage.sqlite import SqliteStore
@@ -19,7 +20,8 @@ async def write(file: Path, keyring_file: Path, name: str, count: int) -> None:
     """Refuse addresses of one's own and, in turns with the others, one that all share; each act brings a new source."""
     keyring = load_keyring(keyring_file)
     store = SqliteStore(file, keyring)
-    recording = Recording(POLICY, Digester(keyring, POLICY.controller), store, lambda: NOW)
+    cipher = FieldCipher(keyring, POLICY.controller)
+    recording = Recording(POLICY, Digester(keyring, POLICY.controller), store, lambda: NOW, cipher)
     print("ready", flush=True)
     sys.stdin.readline()
     for number in range(count):

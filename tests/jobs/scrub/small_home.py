@@ -16,6 +16,7 @@ from prefcenter.domain.ledger import Head
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.terms import Channel, RefusalReason
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import new_keyring
 from prefcenter.security.seals import Sealer
 from prefcenter.services.decisions import Decisions, Question
@@ -39,8 +40,8 @@ class SmallHome:
         self.policy = load_policy(POLICIES / f"{controller}.toml", known_clauses=None)
         self.sealer = Sealer(keyring, controller)
         self.store = MemoryStore(keyring)
-        digester = Digester(keyring, controller)
-        self.recording = Recording(self.policy, digester, self.store, lambda: NOW - DAY)
+        digester, cipher = Digester(keyring, controller), FieldCipher(keyring, controller)
+        self.recording = Recording(self.policy, digester, self.store, lambda: NOW - DAY, cipher)
         self.decisions = Decisions(self.policy, digester, self.store)
 
     def sealer_of(self, controller: str) -> Sealer:

@@ -18,8 +18,8 @@ from prefcenter.domain.errors import InvalidInput, InvalidList, PrefcenterError
 from prefcenter.domain.events import EVERYTHING, Cell
 from prefcenter.domain.terms import Channel
 from prefcenter.domain.time import format_time
+from prefcenter.services.admission import Consent
 from prefcenter.services.decisions import Question
-from prefcenter.services.recording import Consent
 from tests.factories import DAY, HOUR, NOW
 from tests.jobs.scrub.small_home import LIST, MeddledDecisions, SmallHome, a_plan, document, left_in, output
 

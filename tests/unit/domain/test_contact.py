@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from prefcenter.domain.contact import Description, Holder, class_by_holders
+from prefcenter.domain.contact import Description, Holder, strictest_class
 from prefcenter.domain.decision import decide
 from prefcenter.domain.digest import DigestKind
 from prefcenter.domain.events import (
@@ -34,7 +34,6 @@ from tests.factories import (
     POLICY,
     SUBJECT,
     a_digest,
-    a_holder,
     a_request,
 )
 
@@ -77,7 +76,7 @@ def reason(record: Record, now_ms: int = NOW) -> str:
 def test_the_class_of_an_address_is_personal_where_any_contact_says_so(
     said: Sequence[AddressClass | None], expected: AddressClass | None
 ) -> None:
-    assert class_by_holders(a_holder(each) for each in said) is expected
+    assert strictest_class(said) is expected
 
 
 def test_an_address_is_held_since_the_first_time_whatever_class_is_said_later() -> None:

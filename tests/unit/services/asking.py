@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import AddressClass, Channel
+from prefcenter.services.admission import Admission, Consent
 from prefcenter.services.decisions import Question
 from prefcenter.services.importing import Importing
-from prefcenter.services.recording import Consent, Recording
+from prefcenter.services.recording import Recording
+from prefcenter.services.targets import Target, Targets
 from tests.running_home import RunningHome
 
 CONTROLLER = "opencontact"
@@ -16,6 +18,15 @@ MARKETING = Cell("client-marketing", Channel.EMAIL)
 
 def recording_of(home: RunningHome, controller: str = CONTROLLER) -> Recording:
     return home.of(controller).recording
+
+
+def admission_of(home: RunningHome, controller: str = CONTROLLER) -> Admission:
+    return Admission(home.of(controller).policy, home.clock)
+
+
+def target_of(home: RunningHome, address: str, controller: str = CONTROLLER) -> Target:
+    services = home.of(controller)
+    return Targets(services.policy.country, services.digester).of(address)
 
 
 def importing_of(home: RunningHome, controller: str = CONTROLLER) -> Importing:

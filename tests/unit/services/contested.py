@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from prefcenter.domain.errors import VersionConflict
 from prefcenter.security.digests import Digester
+from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import load_keyring
 from prefcenter.services.importing import Importing
 from prefcenter.services.ports import Change, Receipt
@@ -42,8 +43,9 @@ def contested_store(home: RunningHome, conflicts: int) -> ContestedStore:
 
 
 def recording_on(home: RunningHome, store: ContestedStore) -> Recording:
-    digester = Digester(load_keyring(home.settings.keyring), CONTROLLER)
-    return Recording(home.of(CONTROLLER).policy, digester, store, home.clock)
+    keyring = load_keyring(home.settings.keyring)
+    digester, cipher = Digester(keyring, CONTROLLER), FieldCipher(keyring, CONTROLLER)
+    return Recording(home.of(CONTROLLER).policy, digester, store, home.clock, cipher)
 
 
 def importing_on(home: RunningHome, store: ContestedStore) -> Importing:

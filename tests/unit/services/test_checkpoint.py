@@ -16,6 +16,7 @@ from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.security.keyring import new_keyring
 from prefcenter.security.seals import Sealer
+from prefcenter.services.acts import Outcome
 from prefcenter.services.checkpoint import Checkpoint, read_signed_heads, signed_heads
 from tests.running_home import RunningHome
 from tests.unit.services.asking import BUSINESS, CONTROLLER, recording_of
@@ -112,7 +113,7 @@ def test_an_older_store_gives_no_decisions_but_still_takes_opt_outs(home: Runnin
     with pytest.raises(StoreDamaged, match="lost events that were acknowledged"):
         home.of(CONTROLLER)
     services = home.run(home.services.controller(CONTROLLER))
-    assert home.run(services.recording.opt_out("lee@acme.example", EVERYTHING, "page"))
+    assert home.run(services.recording.opt_out("lee@acme.example", EVERYTHING, "page")) is Outcome.RECORDED
 
 
 def test_another_controller_of_an_older_store_still_decides(home: RunningHome, older_store: Path) -> None:
@@ -148,7 +149,7 @@ def test_an_altered_checkpoint_stops_decisions_and_is_kept_as_evidence(home: Run
     with pytest.raises(InvalidInput, match=f"^checkpoint.json: {CONTROLLER}: "):
         home.of(CONTROLLER)
     services = home.run(home.services.controller(CONTROLLER))
-    assert home.run(services.recording.opt_out(BUSINESS, EVERYTHING, "page"))
+    assert home.run(services.recording.opt_out(BUSINESS, EVERYTHING, "page")) is Outcome.RECORDED
     home.reopen()
     assert home.settings.checkpoint.read_text("utf-8") == altered
     assert home.audit_findings() != []

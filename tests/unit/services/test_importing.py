@@ -9,8 +9,8 @@ import pytest
 from prefcenter.domain.errors import InvalidAddress, InvalidInput, InvalidTime, StoreBusy
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
+from prefcenter.services.acts import ATTEMPTS_MAX
 from prefcenter.services.importing import GrantRow, RefusalRow, RowError, RowOutcome
-from prefcenter.services.recording import ATTEMPTS_MAX
 from tests.factories import DAY, HOUR, MINUTE, NOW
 from tests.running_home import RunningHome
 from tests.unit.services.asking import BUSINESS, a_consent, importing_of, reason, recording_of

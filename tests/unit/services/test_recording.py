@@ -15,10 +15,20 @@ from prefcenter.domain.errors import (
 )
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, PurposeClass, RefusalReason
-from prefcenter.services.recording import ATTEMPTS_MAX, Consent
+from prefcenter.services.acts import ATTEMPTS_MAX, Outcome
+from prefcenter.services.admission import Consent
 from tests.factories import DAY, HOUR, MINUTE, NOW
 from tests.running_home import RunningHome
-from tests.unit.services.asking import BUSINESS, CONTROLLER, MARKETING, a_consent, reason, recording_of
+from tests.unit.services.asking import (
+    BUSINESS,
+    CONTROLLER,
+    MARKETING,
+    a_consent,
+    admission_of,
+    reason,
+    recording_of,
+    target_of,
+)
 from tests.unit.services.contested import contested_store, recording_on
 
 PHONE = "020 7946 0018"
@@ -29,7 +39,7 @@ def events_of(home: RunningHome, controller: str = CONTROLLER) -> int:
 
 
 def test_an_opt_out_binds_the_next_decision_and_every_alias(home: RunningHome) -> None:
-    assert home.run(recording_of(home).opt_out("Pat+news@acme.example", EVERYTHING, "page"))
+    assert home.run(recording_of(home).opt_out("Pat+news@acme.example", EVERYTHING, "page")) is Outcome.RECORDED
     assert reason(home) == "opted_out"
     assert reason(home, purpose="contract-service") == "permitted"
 
@@ -55,7 +65,7 @@ def test_reasons_that_speak_of_one_channel_need_it_for_a_phone(home: RunningHome
 
 
 def test_reasons_that_speak_of_one_channel_imply_it_for_an_email_address(home: RunningHome) -> None:
-    scope = recording_of(home).checked_scope(RefusalReason.BOUNCED, EVERYTHING, AddressKind.EMAIL)
+    scope = admission_of(home).checked_scope(RefusalReason.BOUNCED, EVERYTHING, AddressKind.EMAIL)
     assert scope == Scope(channel=Channel.EMAIL)
 
 
@@ -92,7 +102,7 @@ def test_a_whole_domain_is_refused_with_its_subdomains(home: RunningHome) -> Non
     home.run(recording_of(home).suppress("@acme.example", RefusalReason.MANUAL, EVERYTHING, "desk"))
     assert reason(home, "lee@sales.acme.example") == "manual"
     assert reason(home, "lee@notacme.example") == "permitted"
-    assert home.run(recording_of(home).lift("@acme.example", RefusalReason.MANUAL, "by-mistake"))
+    assert home.run(recording_of(home).lift("@acme.example", RefusalReason.MANUAL, "by-mistake")) is Outcome.RECORDED
     assert reason(home, "lee@sales.acme.example") == "permitted"
 
 
@@ -105,7 +115,7 @@ def test_a_whole_domain_cannot_consent_and_is_not_erased(home: RunningHome) -> N
 
 def test_a_consent_opens_its_cell_for_its_exact_address_only(home: RunningHome) -> None:
     home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page"))
-    assert home.run(recording_of(home).record_consent(BUSINESS, a_consent()))
+    assert home.run(recording_of(home).record_consent(BUSINESS, a_consent())) is Outcome.RECORDED
     assert reason(home) == "permitted"
     assert reason(home, "pat+x@acme.example") == "opted_out"
     assert reason(home, purpose="candidate-contact") == "opted_out"
@@ -122,8 +132,8 @@ def test_a_refusal_is_back_when_the_consent_over_it_ends(home: RunningHome) -> N
 
 def test_the_same_consent_again_is_a_no_op(home: RunningHome) -> None:
     consent = a_consent(given_ms=NOW - HOUR)
-    assert home.run(recording_of(home).record_consent(BUSINESS, consent))
-    assert not home.run(recording_of(home).record_consent(BUSINESS, consent))
+    assert home.run(recording_of(home).record_consent(BUSINESS, consent)) is Outcome.RECORDED
+    assert home.run(recording_of(home).record_consent(BUSINESS, consent)) is Outcome.UNCHANGED
     assert events_of(home) == 1
 
 
@@ -132,9 +142,9 @@ def test_the_same_consent_after_a_rotation_is_a_no_op_whatever_end_it_names(home
     home.run(recording_of(home).record_consent("pat@gmail.com", ending))
     home.rotate_keys()
     endless = replace(ending, expires_ms=None)
-    assert not home.run(recording_of(home).record_consent("pat@gmail.com", endless))
+    assert home.run(recording_of(home).record_consent("pat@gmail.com", endless)) is Outcome.UNCHANGED
     assert reason(home, "pat@gmail.com") == "consent_expired"
-    assert home.run(recording_of(home).record_consent("p.at@gmail.com", endless))
+    assert home.run(recording_of(home).record_consent("p.at@gmail.com", endless)) is Outcome.RECORDED
 
 
 @pytest.mark.parametrize(
@@ -160,7 +170,7 @@ def test_consent_is_not_asked_for_administrative_messages(home: RunningHome) -> 
 
 def test_no_consent_allows_a_prohibited_data_use(home: RunningHome) -> None:
     with pytest.raises(ActRefused, match="sale is prohibited"):
-        recording_of(home, "contact-center-1").check_consent(a_consent(Cell(None, None, "sale")))
+        admission_of(home, "contact-center-1").check_consent(a_consent(Cell(None, None, "sale")))
 
 
 def test_a_data_use_is_consented_to_and_refused_on_its_own(home: RunningHome) -> None:
@@ -222,7 +232,7 @@ def test_a_stated_time_in_the_future_is_refused(home: RunningHome) -> None:
         home.run(recording.opt_out(BUSINESS, EVERYTHING, "page", future))
     with pytest.raises(InvalidTime):
         home.run(recording.record_consent(BUSINESS, a_consent(given_ms=future)))
-    assert home.run(recording.opt_out(BUSINESS, EVERYTHING, "page", NOW + MINUTE))
+    assert home.run(recording.opt_out(BUSINESS, EVERYTHING, "page", NOW + MINUTE)) is Outcome.RECORDED
 
 
 def test_a_clock_that_was_set_back_does_not_write_before_what_is_on_record(home: RunningHome) -> None:
@@ -238,9 +248,9 @@ def test_an_erasure_ends_consents_and_keeps_one_refusal_of_everything(home: Runn
     recording = recording_of(home)
     home.run(recording.record_consent(BUSINESS, a_consent()))
     home.run(recording.opt_out(BUSINESS, Scope("candidate-contact"), "page"))
-    assert home.run(recording.suppress(BUSINESS, RefusalReason.ERASED, EVERYTHING, "request"))
+    assert home.run(recording.suppress(BUSINESS, RefusalReason.ERASED, EVERYTHING, "request")) is Outcome.RECORDED
     assert {reason(home), reason(home, purpose="contract-service")} == {"erased"}
-    target = recording.target(BUSINESS)
+    target = target_of(home, BUSINESS)
     (record,) = home.run(home.services.store.load(CONTROLLER, target.records_of))
     assert record.grants == ()
     assert [refusal.reason for refusal in record.refusals] == [RefusalReason.ERASED]
@@ -256,7 +266,9 @@ def test_an_erasure_keeps_what_only_an_administrator_lifts(home: RunningHome) ->
 
 
 def test_an_erasure_of_somebody_unknown_is_recorded_all_the_same(home: RunningHome) -> None:
-    assert home.run(recording_of(home).suppress(BUSINESS, RefusalReason.ERASED, EVERYTHING, "request"))
+    assert (
+        home.run(recording_of(home).suppress(BUSINESS, RefusalReason.ERASED, EVERYTHING, "request")) is Outcome.RECORDED
+    )
     assert reason(home) == "erased"
 
 
@@ -265,7 +277,7 @@ def test_an_erasure_reaches_the_records_of_every_key(home: RunningHome) -> None:
     home.rotate_keys()
     home.now_ms = NOW + DAY
     home.run(recording_of(home).suppress(BUSINESS, RefusalReason.ERASED, EVERYTHING, "request"))
-    records = home.run(home.services.store.load(CONTROLLER, recording_of(home).target(BUSINESS).records_of))
+    records = home.run(home.services.store.load(CONTROLLER, target_of(home, BUSINESS).records_of))
     assert len(records) == 2
     assert [record.grants for record in records] == [(), ()]
     assert home.audit_findings() == []
@@ -282,9 +294,9 @@ def test_an_erasure_covers_everything_and_happens_now(home: RunningHome, scope: 
 
 def test_a_lift_of_nothing_changes_nothing_and_says_so(home: RunningHome) -> None:
     recording = recording_of(home)
-    assert not home.run(recording.lift(BUSINESS, RefusalReason.MANUAL, "by-mistake"))
+    assert home.run(recording.lift(BUSINESS, RefusalReason.MANUAL, "by-mistake")) is Outcome.ABSENT
     home.run(recording.opt_out(BUSINESS, EVERYTHING, "page"))
-    assert not home.run(recording.lift(BUSINESS, RefusalReason.MANUAL, "by-mistake"))
+    assert home.run(recording.lift(BUSINESS, RefusalReason.MANUAL, "by-mistake")) is Outcome.ABSENT
     assert events_of(home) == 1
 
 
@@ -292,7 +304,7 @@ def test_a_lift_is_narrowed_by_purpose(home: RunningHome) -> None:
     recording, manual = recording_of(home), RefusalReason.MANUAL
     for purpose in ("client-marketing", "candidate-contact"):
         home.run(recording.suppress(BUSINESS, manual, Scope(purpose), "desk"))
-    assert home.run(recording.lift(BUSINESS, manual, "by-mistake", "client-marketing"))
+    assert home.run(recording.lift(BUSINESS, manual, "by-mistake", "client-marketing")) is Outcome.RECORDED
     assert reason(home) == "permitted"
     assert reason(home, purpose="candidate-contact") == "manual"
 
@@ -317,8 +329,8 @@ def test_a_verified_delivery_ends_bounces_on_its_channel(home: RunningHome) -> N
     recording = recording_of(home)
     home.run(recording.suppress(BUSINESS, RefusalReason.BOUNCED, EVERYTHING, "mail-server"))
     assert reason(home, purpose="contract-service") == "bounced"
-    assert home.run(recording.record_delivery(BUSINESS, Channel.EMAIL, "confirmed-link"))
-    assert not home.run(recording.record_delivery(BUSINESS, Channel.EMAIL, "confirmed-link"))
+    assert home.run(recording.record_delivery(BUSINESS, Channel.EMAIL, "confirmed-link")) is Outcome.RECORDED
+    assert home.run(recording.record_delivery(BUSINESS, Channel.EMAIL, "confirmed-link")) is Outcome.ABSENT
     assert reason(home, purpose="contract-service") == "permitted"
 
 
@@ -327,7 +339,7 @@ def test_a_permanent_bounce_ends_the_consents_of_its_exact_address_only(home: Ru
     home.run(recording.opt_out(BUSINESS, EVERYTHING, "page"))
     for address in (BUSINESS, other):
         home.run(recording.record_consent(address, a_consent()))
-    assert home.run(recording.bounce_permanently(BUSINESS, Channel.EMAIL, "mail-server"))
+    assert home.run(recording.bounce_permanently(BUSINESS, Channel.EMAIL, "mail-server")) is Outcome.RECORDED
     home.run(recording.lift(BUSINESS, RefusalReason.BOUNCED, "host-repaired"))
     assert reason(home) == "opted_out"
     assert reason(home, other) == "permitted"
@@ -336,7 +348,7 @@ def test_a_permanent_bounce_ends_the_consents_of_its_exact_address_only(home: Ru
 def test_an_act_is_tried_again_until_nobody_is_first(home: RunningHome) -> None:
     store = contested_store(home, conflicts=7)
     recording = recording_on(home, store)
-    assert home.run(recording.opt_out(BUSINESS, EVERYTHING, "page"))
+    assert home.run(recording.opt_out(BUSINESS, EVERYTHING, "page")) is Outcome.RECORDED
     home.run(store.close())
     assert reason(home) == "opted_out"
 
@@ -359,4 +371,4 @@ def test_an_act_on_a_data_use_is_of_the_address_that_the_channel_says(home: Runn
         home.run(recording.opt_out("+44 20 7946 0123", Scope(data_use=sharing), "form", None, Channel.EMAIL))
     with pytest.raises(InvalidAddress):
         home.run(recording.record_consent("+44 20 7946 0123", consent, Channel.EMAIL))
-    assert home.run(recording.record_consent("+44 20 7946 0123", consent, Channel.VOICE))
+    assert home.run(recording.record_consent("+44 20 7946 0123", consent, Channel.VOICE)) is Outcome.RECORDED

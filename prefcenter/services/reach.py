@@ -1,0 +1,94 @@
+"""How far an act reaches: to the one contact that holds an address, and to that contact's other addresses.
+
+Choices hang on addresses only. What a person refuses at one of them, the contact refuses at all of them, and at each
+that it gets later. It goes one hop: no further from those addresses to other contacts. Where two contacts hold the
+address nobody knows whose act it was, and it stays where it is. Bounces and registries speak of one address, and
+consents open none but the exact one that gave them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prefcenter.domain.contact import Description
+from prefcenter.domain.digest import KIND_OF_SUBJECT, Digest, DigestKind
+from prefcenter.domain.errors import UnknownContact
+from prefcenter.domain.events import Paused, Refusal, Refused
+from prefcenter.domain.record import Record
+from prefcenter.domain.terms import KIND_OF_CHANNEL, Channel, RefusalReason
+from prefcenter.services.acts import Drafts
+from prefcenter.services.ports import Store
+from prefcenter.services.targets import Target
+
+CHANNEL_REASONS = frozenset({RefusalReason.BOUNCED, RefusalReason.ON_REGISTRY})
+"""Reasons that speak of one channel of one address, whoever brings them."""
+
+
+async def load_within_reach(store: Store, controller: str, subjects: Sequence[Digest]) -> Drafts:
+    """Records of addresses or contacts, of the contacts that hold the addresses, and of all that those contacts hold.
+
+    One round trip where no contact is concerned, three otherwise.
+    """
+    records = list(await store.load(controller, subjects))
+    contacts = {holder.contact for record in records for holder in record.holders}.difference(subjects)
+    records += await store.load(controller, list(contacts)) if contacts else []
+    held = {address for record in records if record.description for address in record.description.addresses}
+    others = held.difference(record.subject for record in records)
+    records += await store.load(controller, list(others)) if others else []
+    return Drafts(records)
+
+
+def contact_of(drafts: Drafts, target: Target) -> Record | None:
+    """The contact that an act on a target reaches: itself, or the only one that holds the address.
+
+    Raises UnknownContact for a contact that is not there.
+    """
+    if target.write_to.kind is DigestKind.CONTACT:
+        known = [record for record in drafts.existing(target.records_of) if record.description is not None]
+        if not known:
+            raise UnknownContact("contact: none of this controller has that id")
+        return known[0]
+    holders = {holder.contact for record in drafts.existing(target.records_of) for holder in record.holders}
+    return drafts.record(holders.pop()) if len(holders) == 1 else None
+
+
+def fold_far(drafts: Drafts, target: Target, event: Refused | Paused) -> bool:
+    """Fold a person's act into the record of its target and all that it reaches; False where nothing was new."""
+    written = [drafts.fold(subject, event) for subject in list(_reached(drafts, target, event))]
+    return any(record is not None for record in written)
+
+
+def _reached(drafts: Drafts, target: Target, event: Refused | Paused) -> Iterator[Digest]:
+    if target.write_to.kind is not DigestKind.CONTACT:
+        yield target.write_to
+    if isinstance(event, Refused) and event.reason in CHANNEL_REASONS:
+        return
+    contact = contact_of(drafts, target)
+    if contact is None or contact.description is None:
+        return
+    yield contact.subject
+    channel = event.scope.channel if isinstance(event, Refused) else None
+    yield from (other for other in others(contact.description, target) if is_sent_to(channel, other))
+
+
+def others(description: Description, target: Target) -> list[Digest]:
+    """The addresses of a contact besides the one that an act is about."""
+    return [address for address in description.addresses if address not in target.records_of]
+
+
+def is_sent_to(channel: Channel | None, subject: Digest) -> bool:
+    """Whether a refusal of a channel can mean an address of that kind; one of all channels can mean each."""
+    return channel is None or KIND_OF_CHANNEL[channel] is KIND_OF_SUBJECT.get(subject.kind)
+
+
+def is_taken_over(refusal: Refusal, address: Record) -> bool:
+    """Whether a new address of a contact has to take over a refusal of the contact's own.
+
+    It is not where the address has the same one already, from the same time or later.
+    """
+    if refusal.reason in CHANNEL_REASONS or not is_sent_to(refusal.scope.channel, address.subject):
+        return False
+    return not any(
+        (own.reason, own.scope) == (refusal.reason, refusal.scope) and own.at.time_ms >= refusal.at.time_ms
+        for own in address.refusals
+    )

@@ -1,0 +1,94 @@
+"""Who is refused anything: the records that carry a refusal, page by page, as digests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prefcenter.domain.digest import DigestKind
+from prefcenter.domain.errors import InvalidInput
+from prefcenter.domain.events import Refusal
+from prefcenter.domain.policy import Policy
+from prefcenter.domain.record import Record
+from prefcenter.services.feed import subject_id
+from prefcenter.services.ports import Store
+
+PAGE_ENTRIES_MAX = 1_000
+SCANNED_RECORDS_MAX = 20_000
+"""How many records one page may read at most, where few of them carry a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """One mailbox, number, postal address, push token or domain that is refused something."""
+
+    cursor: str
+    subject_id: str
+    kind: DigestKind
+    refusals: tuple[Refusal, ...]
+    paused_until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionPage:
+    """Some suppressions, in the order in which their records were first written.
+
+    A page may be short, even empty, although there are more: what it read without finding any is not read again.
+    """
+
+    entries: tuple[Suppression, ...]
+    end_cursor: str | None
+    has_more: bool
+
+
+class Suppressions:
+    """The suppressions of one controller."""
+
+    def __init__(self, policy: Policy, store: Store) -> None:
+        self._controller = policy.controller
+        self._store = store
+
+    async def page(self, after: str | None, first: int) -> SuppressionPage:
+        """Up to `first` suppressions after a cursor. Raises InvalidInput for a cursor that no page gave."""
+        limit = min(first, PAGE_ENTRIES_MAX)
+        place, skipped = _place(after)
+        entries: list[Suppression] = []
+        cursor, scanned = after, 0
+        while True:
+            page = await self._store.page(self._controller, place, SCANNED_RECORDS_MAX // 10)
+            for number, record in enumerate(page.records[skipped:], skipped + 1):
+                cursor = _cursor(place, number)
+                if not _is_suppression(record):
+                    continue
+                entries.append(_suppression(record, cursor))
+                if len(entries) == limit:
+                    has_more = number < len(page.records) or page.next is not None
+                    return SuppressionPage(tuple(entries), cursor, has_more)
+            scanned += len(page.records)
+            if page.next is None:
+                return SuppressionPage(tuple(entries), cursor, has_more=False)
+            place, skipped = page.next, 0
+            cursor = _cursor(place, 0)
+            if scanned >= SCANNED_RECORDS_MAX:
+                return SuppressionPage(tuple(entries), cursor, has_more=True)
+
+
+def _is_suppression(record: Record) -> bool:
+    """Contacts carry refusals only to hand them on; decisions do not read them."""
+    return bool(record.refusals) and record.subject.kind is not DigestKind.CONTACT
+
+
+def _suppression(record: Record, cursor: str) -> Suppression:
+    subject = record.subject
+    return Suppression(cursor, subject_id(subject), subject.kind, record.refusals, record.paused_until_ms)
+
+
+def _cursor(place: str | None, records: int) -> str:
+    """A page of the store and how many of its records are done with."""
+    return f"{place or ''}.{records}"
+
+
+def _place(cursor: str | None) -> tuple[str | None, int]:
+    place, _, records = (cursor or ".0").rpartition(".")
+    if not (records.isascii() and records.isdecimal() and len(records) <= 6):
+        raise InvalidInput("after: not a cursor that this connection gave")
+    return place or None, int(records)
