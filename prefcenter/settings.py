@@ -67,6 +67,13 @@ def _default_home(environ: Mapping[str, str]) -> Path:
     return Path(data_home) / "prefcenter"
 
 
+GRAPHQL_DOCUMENTS_VARIABLE = "PREFCENTER_GRAPHQL_DOCUMENTS"
+GRAPHQL_INTROSPECTION_VARIABLE = "PREFCENTER_GRAPHQL_INTROSPECTION"
+GRAPHQL_LEAF_LISTS_VARIABLE = "PREFCENTER_GRAPHQL_LEAF_LISTS"
+GRAPHQL_VARIABLES = (GRAPHQL_DOCUMENTS_VARIABLE, GRAPHQL_INTROSPECTION_VARIABLE, GRAPHQL_LEAF_LISTS_VARIABLE)
+ANY_DOCUMENT = "any"
+
+
 Network = IPv4Network | IPv6Network
 
 
@@ -97,6 +104,16 @@ class ServingLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphQLSettings:
+    """Which documents the API runs besides its own, and how. The defaults are those of production."""
+
+    documents: Path | None = None
+    any_document: bool = False
+    introspection: bool = False
+    leaf_lists: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ServingSettings:
     """What `prefcenter serve` is told by variables. `metrics` is a listener of its own, host and port."""
 
@@ -104,6 +121,7 @@ class ServingSettings:
     trusted_proxies: tuple[Network, ...] = ()
     metrics: tuple[str, int] | None = None
     portal: PortalSettings | None = None
+    graphql: GraphQLSettings = GraphQLSettings()
 
 
 LIMIT_VARIABLES = tuple(f"PREFCENTER_{limit.name.upper()}" for limit in fields(ServingLimits))
@@ -114,6 +132,7 @@ VARIABLES = (
     TRUSTED_PROXIES_VARIABLE,
     METRICS_VARIABLE,
     *PORTAL_VARIABLES,
+    *GRAPHQL_VARIABLES,
 )
 """Every variable that is read; docs/settings.md names each."""
 
@@ -125,6 +144,7 @@ def read_serving_settings(environ: Mapping[str, str]) -> ServingSettings:
         trusted_proxies=_networks(environ.get(TRUSTED_PROXIES_VARIABLE) or ""),
         metrics=_listener(environ.get(METRICS_VARIABLE) or ""),
         portal=_portal(environ),
+        graphql=_graphql(environ),
     )
 
 
@@ -172,3 +192,22 @@ def _portal(environ: Mapping[str, str]) -> PortalSettings | None:
     if parts.scheme not in ("", "https") and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
         raise InvalidInput(f"{PORTAL_VARIABLES[-1]}: expected a file, or a URL that begins with https://")
     return portal
+
+
+def _graphql(environ: Mapping[str, str]) -> GraphQLSettings:
+    documents = environ.get(GRAPHQL_DOCUMENTS_VARIABLE) or ""
+    if documents not in ("", ANY_DOCUMENT) and not Path(documents).expanduser().is_dir():
+        raise InvalidInput(f"{GRAPHQL_DOCUMENTS_VARIABLE}: expected `{ANY_DOCUMENT}`, or a directory of documents")
+    return GraphQLSettings(
+        Path(documents).expanduser() if documents not in ("", ANY_DOCUMENT) else None,
+        documents == ANY_DOCUMENT,
+        _is_on(GRAPHQL_INTROSPECTION_VARIABLE, environ, default=False),
+        _is_on(GRAPHQL_LEAF_LISTS_VARIABLE, environ, default=True),
+    )
+
+
+def _is_on(variable: str, environ: Mapping[str, str], *, default: bool) -> bool:
+    text = environ.get(variable) or ""
+    if text not in ("", "on", "off"):
+        raise InvalidInput(f"{variable}: expected `on` or `off`")
+    return default if not text else text == "on"

@@ -10,11 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
+from prefcenter.api.schema import ApiSettings, PreferenceSchema
 from prefcenter.bootstrap.live import LiveHome, live_home
-from prefcenter.settings import ServingSettings, Settings
+from prefcenter.settings import GraphQLSettings, ServingSettings, Settings
 from prefcenter.web.app import Surroundings, create_app
 from prefcenter.web.authentication import Authenticator
 from prefcenter.web.counted import CountedServices
+from prefcenter.web.graphql import GraphQLView
 from prefcenter.web.key_sets import key_sets
 from prefcenter.web.log import WebLog, web_log
 from prefcenter.web.metrics import Metrics, new_metrics
@@ -61,7 +63,8 @@ async def serve_home(
     metrics, log = new_metrics(), web_log()
     async with live_home(_home(settings, metrics)) as home, _authenticating(home, given, log) as authenticator:
         around = Surroundings(given, authenticator, RateLimits(given.limits), metrics, log)
-        app = create_app(home, around)
+        view = GraphQLView(PreferenceSchema(_api_settings(given.graphql)), home)
+        app = create_app(home, around, view.routes)
         async with serving(app, around, listeners.public, listeners.metrics):
             log.listening()
             announce()
@@ -78,6 +81,11 @@ async def _authenticating(home: LiveHome, given: ServingSettings, log: WebLog) -
         yield authenticator
     finally:
         await authenticator.close()
+
+
+def _api_settings(given: GraphQLSettings) -> ApiSettings:
+    documents = () if given.documents is None else (given.documents,)
+    return ApiSettings(documents, given.any_document, given.introspection, given.leaf_lists)
 
 
 def _home(settings: Settings, metrics: Metrics) -> LiveHome:

@@ -1,0 +1,133 @@
+"""Documents: which are trusted, and what was found out about each when it was first seen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from strawberry.extensions import SchemaExtension
+
+from prefcenter.api.limits import DocumentLimits, check_document
+from prefcenter.domain.errors import InvalidInput
+
+DOCUMENT_ID_PREFIX = "sha256:"
+CACHED_DOCUMENTS_MAX = 256
+VALIDATION_ERRORS_MAX = 5
+
+
+class UntrustedDocument(InvalidInput):
+    """A document that this server does not run."""
+
+    code = "untrusted_document"
+
+    def __init__(self) -> None:
+        super().__init__("query: this server runs only the documents that it knows; name one by its documentId")
+
+
+def document_id(text: str) -> str:
+    """How a document is named: `sha256:` and the hash of its text without the blanks around it."""
+    return DOCUMENT_ID_PREFIX + hashlib.sha256(text.strip().encode()).hexdigest()
+
+
+def graphql_directory() -> Path:
+    """The schema and the operations that ship: the wheel carries them in this package, a checkout under graphql/."""
+    packaged = Path(__file__).with_name("graphql")
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "graphql"
+
+
+def operation_files(directory: Path) -> Sequence[Path]:
+    return sorted(directory.glob("*.graphql"))
+
+
+@dataclass(frozen=True)
+class TrustedDocuments:
+    """Documents by id. `admits_any`: others are run too, which suits development."""
+
+    texts: Mapping[str, str]
+    admits_any: bool = False
+
+    @classmethod
+    def read(cls, *directories: Path, admits_any: bool = False) -> TrustedDocuments:
+        """The documents of the files `*.graphql` of directories."""
+        files = (file for directory in directories for file in operation_files(directory))
+        texts = (file.read_text(encoding="utf-8").strip() for file in files)
+        return cls({document_id(text): text for text in texts}, admits_any)
+
+    def text_of(self, name: str) -> str:
+        """The text of a document by its id, with or without the prefix. Raises UntrustedDocument."""
+        text = self.texts.get(name if name.startswith(DOCUMENT_ID_PREFIX) else DOCUMENT_ID_PREFIX + name)
+        if text is None:
+            raise UntrustedDocument
+        return text
+
+    def admits(self, text: str) -> bool:
+        return self.admits_any or document_id(text) in self.texts
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document with what validation found; any fault: it is not executed."""
+
+    document: DocumentNode
+    faults: tuple[GraphQLError, ...]
+    operations: int
+
+
+class DocumentDesk:
+    """Parses, measures and validates each document once; the last few hundred are remembered."""
+
+    def __init__(self, trusted: TrustedDocuments, limits: DocumentLimits, *, introspection: bool) -> None:
+        self.trusted = trusted
+        self._limits = limits
+        self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
+        self.prepared: Callable[[GraphQLSchema, str], Prepared] = lru_cache(CACHED_DOCUMENTS_MAX)(self._prepared)
+
+    def _prepared(self, schema: GraphQLSchema, text: str) -> Prepared:
+        """Raises GraphQLError where the document is not trusted, cannot be parsed or asks for too much."""
+        if not self.trusted.admits(text):
+            raise GraphQLError("untrusted", original_error=UntrustedDocument())
+        document = parse(
+            text,
+            max_lexical_tokens=self._limits.tokens_max,
+            max_comments=self._limits.comments_max,
+            max_source_length=self._limits.characters_max,
+            allow_empty_selection_sets=False,
+        )
+        check_document(document, self._limits)
+        faults = validate(schema, document, self._rules, max_errors=VALIDATION_ERRORS_MAX, hide_suggestions=True)
+        operations = sum(isinstance(node, OperationDefinitionNode) for node in document.definitions)
+        return Prepared(document, tuple(faults), operations)
+
+
+class PreparedDocument(SchemaExtension):
+    """Hands the library a document that was parsed and validated before, over HTTP and WebSocket alike."""
+
+    def __init__(self, prepared: Callable[[str], Prepared]) -> None:
+        self._look_up = prepared
+        self._faults: tuple[GraphQLError, ...] = ()
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        prepared = self._look_up(context.query or "")
+        if prepared.operations > 1 and context.operation_name is None:
+            raise GraphQLError("operationName: the document has several operations; name one")
+        self._faults = prepared.faults
+        context.graphql_document = prepared.document
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        self.execution_context.pre_execution_errors = list(self._faults)
+        yield
