@@ -64,17 +64,23 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ColumnFinder:
-    """Finds columns of one list. `first` is the record that may be the header; `sample` are records after it."""
+    """Finds columns of one list. `first` is the record that may be the header; `sample` are records after it.
+
+    `has_names`: the format itself names its columns, so `first` holds their names and never a contact.
+    """
 
     name: str
     channel: Channel
     country: str
     first: RawRecord
     sample: Sequence[RawRecord]
+    has_names: bool = False
 
     @property
     def is_first_surely_data(self) -> bool:
         """Whether the first record is blank or holds an email address: no heading does, whatever the list is for."""
+        if self.has_names:
+            return False
         return self.first.is_blank or any(EMAIL_IN_A_CELL.search(cell) for cell in self.first.cells)
 
     def address_column(self, named: str | None) -> tuple[Column, bool]:
@@ -90,6 +96,8 @@ class ColumnFinder:
             width = len(self.first.cells)
             column = named_column(self.name, self.first.line, "--address-column", named, headings, width)
         cells = self.first.cells
+        if self.has_names:
+            return column, True
         if headings is None or (column.index < len(cells) and self._could_be_address(cells[column.index])):
             return Column(column.index), False
         return column, True

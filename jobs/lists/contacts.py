@@ -56,6 +56,9 @@ class RowBatch(Protocol):
     def cells(self, column: Column) -> Sequence[str | None]:
         """The text of a column, row by row; None where the row is ragged, so that its columns cannot be told."""
 
+    def ended(self) -> RowBatch:
+        """The same rows, for other files to follow: the last one has a line end, where rows have any."""
+
 
 class RowSink(Protocol):
     """An output in the format of a list."""

@@ -29,6 +29,13 @@ class DelimitedBatch:
         width, index = self.width, column.index
         return [record.cells[index] if len(record.cells) == width else None for record in self.records]
 
+    def ended(self) -> DelimitedBatch:
+        *others, last = self.records
+        if last.terminator:
+            return self
+        end = others[-1].terminator if others else "\n"
+        return DelimitedBatch([*others, last._replace(terminator=end)], self.width)
+
 
 def batches_of(records: Iterator[RawRecord], width: int) -> Iterator[DelimitedBatch]:
     """Records in batches, short ones where records are long."""

@@ -10,8 +10,12 @@ from typing import IO, Any
 
 from jobs.lists.contacts import ContactList, Sought
 from jobs.lists.content import STANDARD_INPUT, Content, list_content, unreadable
+from jobs.lists.faults import list_fault
+from jobs.lists.ndjson import NDJSON_FORMAT, is_ndjson, open_ndjson, reopen_ndjson
 from jobs.lists.opening import TEXT_FORMAT, open_text, reopen_text
+from jobs.lists.parquet import PARQUET_FORMAT, is_parquet, open_parquet, reopen_parquet
 from jobs.lists.several import SeveralLists, require_alike
+from jobs.lists.workbook import WORKBOOK_FORMAT, is_zip, open_workbook, reopen_workbook
 from prefcenter.domain.errors import InvalidInput, InvalidList
 
 PATTERN = "*?["
@@ -56,11 +60,22 @@ def _opened(content: Content, sought: Sought) -> ContactList:
             start = file.read(START_BYTES)
     except OSError as error:
         raise unreadable(content.name, error) from None
+    if sought.sheet is not None and not is_zip(start):
+        raise list_fault(content.name, 1, "list", "has no sheets; --sheet goes with an Excel workbook")
     for is_one, opener in OPENERS:
         if is_one(start):
             return opener(content, sought)
     return open_text(content, sought)
 
 
-OPENERS: Sequence[tuple[Callable[[bytes], bool], Callable[[Content, Sought], ContactList]]] = ()
-REOPENERS: Mapping[str, Callable[[Content, Sought, Mapping[str, Any]], ContactList]] = {TEXT_FORMAT: reopen_text}
+OPENERS: Sequence[tuple[Callable[[bytes], bool], Callable[[Content, Sought], ContactList]]] = (
+    (is_parquet, open_parquet),
+    (is_zip, open_workbook),
+    (is_ndjson, open_ndjson),
+)
+REOPENERS: Mapping[str, Callable[[Content, Sought, Mapping[str, Any]], ContactList]] = {
+    TEXT_FORMAT: reopen_text,
+    NDJSON_FORMAT: reopen_ndjson,
+    WORKBOOK_FORMAT: reopen_workbook,
+    PARQUET_FORMAT: reopen_parquet,
+}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.lists.contacts import ContactList, Found, OutputFile, RowBatch, RowSink
-from jobs.lists.delimited import DelimitedBatch
 from jobs.lists.faults import list_fault
 
 
@@ -40,7 +39,7 @@ class SeveralLists:
     def batches(self) -> Iterator[RowBatch]:
         for contacts in self.lists[:-1]:
             for batch in contacts.batches():
-                yield _ended(batch) if isinstance(batch, DelimitedBatch) else batch
+                yield batch.ended()
         yield from self.lists[-1].batches()
 
     def sink(self, file: OutputFile, added: Sequence[str]) -> RowSink:
@@ -65,12 +64,3 @@ def require_alike(lists: Sequence[ContactList]) -> None:
             raise list_fault(contacts.name, 1, "list", message)
         if contacts.headings() != first.headings():
             raise list_fault(contacts.name, 1, "header", f"has other columns than {first.name}; scrub it by itself")
-
-
-def _ended(batch: DelimitedBatch) -> DelimitedBatch:
-    """A batch whose last record has a line end, since other files follow."""
-    *others, last = batch.records
-    if last.terminator:
-        return batch
-    end = others[-1].terminator if others else "\n"
-    return DelimitedBatch([*others, last._replace(terminator=end)], batch.width)

@@ -6,7 +6,7 @@ length of the list.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
@@ -18,8 +18,10 @@ from jobs.scrub.employers import EmployerDomains, read_employer_domains
 from jobs.scrub.manifest import MANIFEST_NAME, Manifest, signed
 from jobs.scrub.outputs import PartialDirectory, require_free
 from jobs.scrub.plan import ScrubPlan, require_offered
+from jobs.scrub.rejected import DomainCount, rejected_domains
 from jobs.scrub.result import RowsResult
 from jobs.scrub.rows import NoFiles, RowFiles, RowTaker
+from jobs.scrub.tally import Output
 from prefcenter.domain.errors import InvalidInput, KeyringError, StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.time import format_time
@@ -125,14 +127,15 @@ class _Job:
             return None if is_stale and not accepts_stale else self._manifest(result, heads, is_stale=is_stale)
         with PartialDirectory(self.plan.out) as partial:
             result = await self._rows(partial)
+            domains = self._rejected_domains(partial)
             if await self.decider.heads() != heads and not accepts_stale:
                 return None
             # Stale until shown otherwise: if this process dies between the outputs' appearance and the last look at
             # the ledger, they say that they cannot be relied on.
-            manifest = self._write_manifest(partial, result, heads, is_stale=True)
+            manifest = self._write_manifest(partial, result, heads, domains, is_stale=True)
             partial.publish()
             if not await self._may_have_moved(heads):
-                manifest = self._write_manifest(partial, result, heads, is_stale=False)
+                manifest = self._write_manifest(partial, result, heads, domains, is_stale=False)
                 partial.sync_published()
             return manifest
 
@@ -166,13 +169,23 @@ class _Job:
         rows.tally.require_balance()
         return RowsResult(rows.tally, rows.valid_until_ms, files)
 
+    def _rejected_domains(self, partial: PartialDirectory) -> Sequence[DomainCount]:
+        rejected = partial.place / f"{Output.REJECTED}{self.contacts.suffix}"
+        return rejected_domains(rejected, self.plan, self.contacts, self.decider.policy.country)
+
     def _write_manifest(
-        self, partial: PartialDirectory, result: RowsResult, heads: tuple[Head, ...], *, is_stale: bool
+        self,
+        partial: PartialDirectory,
+        result: RowsResult,
+        heads: tuple[Head, ...],
+        domains: Sequence[DomainCount],
+        *,
+        is_stale: bool,
     ) -> Manifest:
         from jobs.scrub.report import render_report
 
         manifest = self._manifest(result, heads, is_stale=is_stale)
-        partial.write_whole(REPORT_NAME, render_report(manifest, self.decider.policy))
+        partial.write_whole(REPORT_NAME, render_report(manifest, self.decider.policy, domains))
         partial.write_whole(MANIFEST_NAME, manifest.to_json())
         return manifest
 

@@ -36,6 +36,7 @@ class HashedFile:
         self._path = path
         self._digest = hashlib.sha256()
         self._size = 0
+        self._is_abandoned = False
         self._file: BinaryIO = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb")
 
     @property
@@ -48,6 +49,9 @@ class HashedFile:
         return self._path.parent
 
     def write(self, content: bytes) -> None:
+        """Take more bytes; libraries that close their files late may go on writing to one that was abandoned."""
+        if self._is_abandoned:
+            return
         self._file.write(content)
         self._digest.update(content)
         self._size += len(content)
@@ -61,6 +65,7 @@ class HashedFile:
 
     def abandon(self) -> None:
         """Let go of a file that is about to be removed; what could not be written no longer matters."""
+        self._is_abandoned = True
         try:
             self._file.close()
         except OSError:
@@ -98,6 +103,11 @@ class PartialDirectory:
         if isinstance(error, OSError):
             raise self._fault(error) from None
 
+    @property
+    def place(self) -> Path:
+        """Where the outputs stand now."""
+        return self._out if self._is_published else self._path
+
     def create(self, name: str) -> HashedFile:
         file = HashedFile(self._path / name)
         self._files.append(file)
@@ -105,12 +115,11 @@ class PartialDirectory:
 
     def write_whole(self, name: str, content: str) -> None:
         """Write a small file, in one step instead of an earlier one of that name."""
-        place = self._out if self._is_published else self._path
-        written = HashedFile(place / f".{name}.new")
+        written = HashedFile(self.place / f".{name}.new")
         self._files.append(written)
         written.write(content.encode())
         written.finish()
-        (place / f".{name}.new").replace(place / name)
+        (self.place / f".{name}.new").replace(self.place / name)
 
     def publish(self) -> None:
         """Move the directory into place, where there must still be none, or an empty one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -10,18 +10,23 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from jobs.lists.content import Packing
+from jobs.lists.opening import TEXT_FORMAT
 from jobs.scrub.manifest import Manifest
-from jobs.scrub.tally import EMPTY_ADDRESS, RAGGED_ROW
+from jobs.scrub.rejected import DomainCount
+from jobs.scrub.tally import DUPLICATE, EMPTY_ADDRESS, RAGGED_ROW
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.terms import Reason
+from prefcenter.domain.terms import Reason, RefusalReason
 
 TEMPLATE = "report.html.jinja"
 BAR_WIDTH = 320
+OUTPUTS = ("kept", "suppressed", "rejected")
 
 REASONS_IN_WORDS: Mapping[str, str] = {
     Reason.PERMITTED: "May be contacted",
     Reason.INVALID_ADDRESS: "The address cannot be read",
     EMPTY_ADDRESS: "The row holds no address",
+    DUPLICATE: "An earlier row has the same mailbox",
     RAGGED_ROW: "The row has more or fewer cells than the list has columns",
     Reason.UNKNOWN_PURPOSE: "The policy has no such purpose",
     Reason.CHANNEL_NOT_OFFERED: "The policy does not offer this channel",
@@ -44,47 +49,121 @@ REASONS_IN_WORDS: Mapping[str, str] = {
 }
 
 DELIMITERS_IN_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+FORMATS_IN_WORDS = {"ndjson": "lines of JSON objects", "xlsx": "Excel workbook", "parquet": "Parquet"}
+
+CHOSEN_BY_PEOPLE = frozenset(reason.value for reason in RefusalReason)
+NEEDS_CONSENT = frozenset({Reason.NO_CONSENT.value, Reason.CONSENT_EXPIRED.value})
 
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """A row of the table and its bar: `width` of `BAR_WIDTH`, `share` in per cent of all rows."""
+    """A row of a table and its bar: `width` of `BAR_WIDTH`, `share` in per cent of all rows."""
 
-    output: str
-    reason: str
-    words: str
+    kind: str
+    label: str
     count: int
     share: float
     width: float
+    code: str | None = None
 
 
-def render_report(manifest: Manifest, policy: Policy) -> str:
-    """The report of a scrub as HTML."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a stacked bar: where it begins and how wide it is, of `BAR_WIDTH`."""
+
+    kind: str
+    count: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Addresses of one channel and class, by what came of them."""
+
+    channel: str
+    address_class: str
+    parts: Sequence[_Part]
+
+
+def render_report(manifest: Manifest, policy: Policy, domains: Sequence[DomainCount] = ()) -> str:
+    """The report of a scrub as HTML; `domains` are those of rejected addresses."""
     document = manifest.document
+    whole = max(1, document["counts"]["read"])
     return _template().render(
         manifest=document,
         controller=policy.name,
         purpose=policy.purpose_by_id[document["purpose"]].label,
-        delimiter=DELIMITERS_IN_WORDS[document["list"]["delimiter"]],
-        bars=_bars(document),
+        format=format_in_words(document["list"]),
+        funnel=_bars(_funnel(document), whole),
+        bars=_bars(_reasons(document), whole),
+        stacks=_stacks(document["cells"]),
+        domains=_bars([("rejected", entry.domain, entry.count, None) for entry in domains], whole),
         bar_width=BAR_WIDTH,
     )
 
 
-def _bars(document: Mapping[str, Any]) -> list[_Bar]:
+def format_in_words(described: Mapping[str, Any]) -> str:
+    """The format of a list, as people call it."""
+    name = described["format"]
+    if name == TEXT_FORMAT:
+        name = f"{described['encoding']}, separated by {DELIMITERS_IN_WORDS[described['delimiter']]}"
+    else:
+        name = FORMATS_IN_WORDS[name]
+    packing = described["packing"]
+    return name if packing == Packing.NONE else f"{name}, packed with {packing}"
+
+
+_Line = tuple[str, str, int, str | None]
+"""The kind of a bar, its label, its count, and the word of the manifest for it."""
+
+
+def _bars(lines: Sequence[_Line], whole: int) -> list[_Bar]:
+    longest = max((1, *(count for _, _, count, _ in lines)))
+    return [
+        _Bar(kind, label, count, 100 * count / whole, round(BAR_WIDTH * count / longest, 1), code)
+        for kind, label, count, code in lines
+    ]
+
+
+def _reasons(document: Mapping[str, Any]) -> list[_Line]:
     """The kept rows first, then suppressed and rejected ones by reason, the most frequent first."""
     counts, reasons = document["counts"], document["reasons"]
-    rows = [("kept", Reason.PERMITTED.value, counts["kept"])]
+    lines: list[_Line] = [("kept", REASONS_IN_WORDS[Reason.PERMITTED], counts["kept"], Reason.PERMITTED.value)]
     for output in ("suppressed", "rejected"):
         by_count = sorted(reasons[output].items(), key=lambda item: (-item[1], item[0]))
-        rows += [(output, reason, count) for reason, count in by_count]
-    whole, longest = max(1, counts["read"]), max(1, *(count for _, _, count in rows))
+        lines += [(output, REASONS_IN_WORDS[reason], count, reason) for reason, count in by_count]
+    return lines
+
+
+def _funnel(document: Mapping[str, Any]) -> list[_Line]:
+    """How many rows are left after each kind of question; the last step is what is kept."""
+    counts, suppressed = document["counts"], document["reasons"]["suppressed"]
+    readable = counts["read"] - counts["rejected"]
+    wanted = readable - sum(count for reason, count in suppressed.items() if reason in CHOSEN_BY_PEOPLE)
+    allowed = wanted - sum(count for reason, count in suppressed.items() if reason in NEEDS_CONSENT)
     return [
-        _Bar(
-            output, reason, REASONS_IN_WORDS[reason], count, 100 * count / whole, round(BAR_WIDTH * count / longest, 1)
-        )
-        for output, reason, count in rows
+        ("rejected", "Rows read", counts["read"], None),
+        ("suppressed", "with an address that can be read", readable, None),
+        ("suppressed", "and not suppressed by a person or an operator", wanted, None),
+        ("suppressed", "and with consent where it is needed", allowed, None),
+        ("kept", "Kept: nothing else stands against them", counts["kept"], None),
     ]
+
+
+def _stacks(cells: Sequence[Mapping[str, Any]]) -> list[_Stack]:
+    longest = max((1, *(sum(entry[output] for output in OUTPUTS) for entry in cells)))
+    return [_Stack(entry["channel"], entry["class"], _parts(entry, longest)) for entry in cells]
+
+
+def _parts(entry: Mapping[str, Any], longest: int) -> list[_Part]:
+    parts: list[_Part] = []
+    start = 0.0
+    for output in OUTPUTS:
+        width = BAR_WIDTH * entry[output] / longest
+        parts.append(_Part(output, entry[output], round(start, 1), round(width, 1)))
+        start += width
+    return parts
 
 
 @lru_cache(maxsize=1)

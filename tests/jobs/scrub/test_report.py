@@ -11,10 +11,11 @@ import pytest
 
 from jobs.scrub.manifest import Manifest
 from jobs.scrub.report import REASONS_IN_WORDS, render_report
-from jobs.scrub.tally import EMPTY_ADDRESS, RAGGED_ROW
+from jobs.scrub.tally import DUPLICATE, EMPTY_ADDRESS, RAGGED_ROW
 from prefcenter.domain.terms import Reason
 from tests.jobs.scrub.small_home import SmallHome, a_plan, document, output
 
+FUNNEL_STEPS = 5
 VOID = {"meta", "link", "br", "img"}
 
 
@@ -62,7 +63,7 @@ def test_the_report_can_be_read_by_everybody(tmp_path: Path, home: SmallHome) ->
     outline = Outline()
     outline.feed(report)
     assert ("html", {"lang": "en"}) in outline.tags
-    assert [tag for tag, _ in outline.tags if tag in ("h1", "h2", "main")] == ["main", "h1", "h2", "h2", "h2"]
+    assert [tag for tag, _ in outline.tags if tag in ("h1", "h2", "main")] == ["main", "h1", *["h2"] * 5]
     assert all("scope" in attributes for tag, attributes in outline.tags if tag == "th")
     assert all(attributes.get("aria-hidden") == "true" for tag, attributes in outline.tags if tag == "svg")
     assert "color-scheme: light dark" in report
@@ -84,7 +85,8 @@ def test_the_bars_stand_beside_the_table_of_the_same_numbers(tmp_path: Path, hom
         ("rejected", "invalid_address", "1"),
         ("rejected", "ragged_row", "1"),
     ]
-    assert report.count("<rect") == len(rows)
+    assert report.count('<rect class="suppressed" x="0"') == 2
+    assert report.count("<svg") == report.count("</svg>") == len(rows) + FUNNEL_STEPS + len(document(tmp_path)["cells"])
     assert "The person opted out" in report
 
 
@@ -119,4 +121,4 @@ def test_the_report_shows_rates_where_there_are_any(tmp_path: Path, home: SmallH
 
 
 def test_every_reason_has_its_words() -> None:
-    assert set(REASONS_IN_WORDS) == {*Reason, EMPTY_ADDRESS, RAGGED_ROW}
+    assert set(REASONS_IN_WORDS) == {*Reason, EMPTY_ADDRESS, RAGGED_ROW, DUPLICATE}

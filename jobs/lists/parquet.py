@@ -1,0 +1,270 @@
+"""Parquet files, a part of a row group at a time; every column keeps its type, and what is added is text."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jobs.lists.columns import Column, ColumnFinder, named_column
+from jobs.lists.contacts import BATCH_ROWS, Found, OutputFile, Placed, Sought
+from jobs.lists.content import CHUNK_BYTES, Content, Packing
+from jobs.lists.faults import list_fault
+from jobs.lists.records import RawRecord
+from jobs.lists.workbook import text_of
+from prefcenter.domain.errors import InvalidInput, InvalidList
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+PARQUET_FORMAT = "parquet"
+PARQUET_SUFFIX = ".parquet"
+PARQUET_SIGNATURE = b"PAR1"
+SAMPLE_ROWS = 500
+ROW_GROUP_ROWS = 1 << 16
+UNCOMPRESSED = "NONE"
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetBatch:
+    """Some rows of a file."""
+
+    rows: pa.RecordBatch
+    name: str
+
+    def __len__(self) -> int:
+        return int(self.rows.num_rows)
+
+    def cells(self, column: Column) -> Sequence[str]:
+        return texts_of(self.rows.column(column.index), self.name, column)
+
+    def ended(self) -> ParquetBatch:
+        return self
+
+
+@dataclass(slots=True)
+class ParquetList:
+    """A Parquet file, which names its columns."""
+
+    content: Content
+    schema: pa.Schema
+    compression: str
+    rows: int
+    found: Found
+    sha256: str
+    size: int
+    bytes_read: int = field(default=0, init=False)
+
+    @property
+    def name(self) -> str:
+        return self.content.name
+
+    @property
+    def suffix(self) -> str:
+        return self.content.suffix or PARQUET_SUFFIX
+
+    def batches(self) -> Iterator[ParquetBatch]:
+        read = 0
+        with self.content.open() as stream:
+            for batch in _batches(self.content, stream, BATCH_ROWS):
+                read += batch.num_rows
+                self.bytes_read = self.size * read // max(1, self.rows)
+                yield ParquetBatch(batch, self.name)
+        if _hashed(self.content)[0] != self.sha256:
+            raise list_fault(self.name, 1, "list", "changed while it was being read")
+        self.bytes_read = self.size
+
+    def sink(self, file: OutputFile, added: Sequence[str]) -> ParquetSink:
+        taken = set(added) & set(self.schema.names)
+        if taken:
+            raise list_fault(self.name, 1, "header", f"has a column {min(taken)} already; drop it first")
+        blankable = () if len(self.found.addresses) == 1 else self.found.addresses
+        return ParquetSink(file, self.schema, self.compression, added, blankable)
+
+    def headings(self) -> Sequence[str]:
+        return [f"{column.name} {column.type}" for column in self.schema]
+
+    def inputs(self) -> Sequence[Mapping[str, Any]]:
+        return [{"name": self.content.path.name, "sha256": self.sha256}]
+
+    def described(self) -> Mapping[str, Any]:
+        return {"format": PARQUET_FORMAT, "packing": Packing.NONE.value, "compression": self.compression.lower()}
+
+
+class ParquetSink:
+    """An output with the schema of the list, in row groups of 65,536 rows."""
+
+    def __init__(
+        self,
+        file: OutputFile,
+        schema: pa.Schema,
+        compression: str,
+        added: Sequence[str],
+        blankable: Sequence[Column],
+    ) -> None:
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetWriter
+
+        for column in blankable:
+            schema = schema.set(column.index, schema.field(column.index).with_nullable(True))
+        for heading in added:
+            schema = schema.append(pa.field(heading, pa.string()))
+        self._schema = schema
+        self._writer = ParquetWriter(_Stream(file), schema, compression=compression)
+        self._held: list[pa.RecordBatch] = []
+        self._rows_held = 0
+
+    def write(self, batch: ParquetBatch, rows: Sequence[Placed]) -> None:
+        import pyarrow as pa
+
+        taken = batch.rows.take(pa.array([placed.place for placed in rows], pa.int64()))
+        columns = [_blanked(column, index, rows) for index, column in enumerate(taken.columns)]
+        columns += [
+            pa.array([placed.added[index] for placed in rows], pa.string())
+            for index in range(len(self._schema) - len(columns))
+        ]
+        self._held.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+        self._rows_held += len(rows)
+        if self._rows_held >= ROW_GROUP_ROWS:
+            self._write_group()
+
+    def finish(self) -> None:
+        self._write_group()
+        self._writer.close()
+
+    def _write_group(self) -> None:
+        import pyarrow as pa
+
+        self._writer.write_table(pa.Table.from_batches(self._held, self._schema), row_group_size=2 * ROW_GROUP_ROWS)
+        self._held, self._rows_held = [], 0
+
+
+class _Stream(io.RawIOBase):
+    """A file as Parquet is written to it: from its beginning to its end."""
+
+    def __init__(self, file: OutputFile) -> None:
+        super().__init__()
+        self._file = file
+        self._size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size
+
+    def write(self, content: Any) -> int:
+        written = bytes(content)
+        self._file.write(written)
+        self._size += len(written)
+        return len(written)
+
+
+def is_parquet(start: bytes) -> bool:
+    """Whether a file that begins so is one of Parquet."""
+    return start.startswith(PARQUET_SIGNATURE)
+
+
+def open_parquet(content: Content, sought: Sought) -> ParquetList:
+    """Open a Parquet file. Raises InvalidList where it cannot be read, or a column cannot be told."""
+    sha256, size = _hashed(content)
+    with content.open() as stream:
+        file = _parquet_file(content, stream)
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+        sample = next(_batches(content, stream, SAMPLE_ROWS), None)
+        groups = file.metadata.num_row_groups
+        compression = file.metadata.row_group(0).column(0).compression if groups and len(schema) else "SNAPPY"
+    found = _found(content.name, schema, sample, sought)
+    compression = UNCOMPRESSED if compression == "UNCOMPRESSED" else compression
+    return ParquetList(content, schema, compression, rows, found, sha256, size)
+
+
+def reopen_parquet(content: Content, sought: Sought, _: Mapping[str, Any]) -> ParquetList:
+    """Open an output; columns are numbers."""
+    return open_parquet(content, sought)
+
+
+def _parquet_file(content: Content, stream: Any) -> ParquetFile:
+    import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        return ParquetFile(stream, pre_buffer=False)
+    except (pa.ArrowException, OSError):
+        raise _unreadable(content) from None
+
+
+def _batches(content: Content, stream: Any, rows: int) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    file = _parquet_file(content, stream)
+    try:
+        yield from file.iter_batches(rows)
+    except (pa.ArrowException, OSError):
+        raise _unreadable(content) from None
+
+
+def _unreadable(content: Content) -> InvalidList:
+    return list_fault(content.name, 1, "list", "cannot be read as Parquet; was it cut off?")
+
+
+def texts_of(values: pa.Array, name: str, column: Column) -> Sequence[str]:
+    """A column as text, nothing for a null. Raises InvalidList for a type that can hold no address."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        return ["" if text is None else text for text in values.to_pylist()]
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        return ["" if number is None else text_of(number) for number in values.to_pylist()]
+    if pa.types.is_null(values.type):
+        return [""] * len(values)
+    raise list_fault(name, 1, f"column {column.number}", f"holds {values.type}, which is neither text nor numbers")
+
+
+def _found(name: str, schema: pa.Schema, sample: pa.RecordBatch | None, sought: Sought) -> Found:
+    """The columns sought; one that is named by number is where a name does not say so."""
+    header = RawRecord(1, "", tuple(schema.names), "")
+    rows = [] if sample is None else _sample_records(sample, name)
+    finders = [ColumnFinder(name, column.channel, sought.country, header, rows, True) for column in sought.addresses]
+    addresses = [
+        finder.address_column(column.named)[0] for finder, column in zip(finders, sought.addresses, strict=True)
+    ]
+    named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
+    others = (
+        None if key is None else named_column(name, 1, option, key, schema.names, len(schema)) for option, key in named
+    )
+    return Found(tuple(addresses), *others)
+
+
+def _sample_records(sample: pa.RecordBatch, name: str) -> list[RawRecord]:
+    """Rows as text, in which columns that can hold no address are empty."""
+    columns = []
+    for index, values in enumerate(sample.columns):
+        try:
+            columns.append(texts_of(values, name, Column(index)))
+        except InvalidInput:
+            columns.append([""] * len(values))
+    return [RawRecord(number, "", cells, "") for number, cells in enumerate(zip(*columns, strict=True), 2)]
+
+
+def _blanked(values: pa.Array, index: int, rows: Sequence[Placed]) -> pa.Array:
+    """A column with nothing where a row is to have none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    are_blank = [any(column.index == index for column in placed.blanked) for placed in rows]
+    return pc.if_else(pa.array(are_blank), None, values) if any(are_blank) else values
+
+
+def _hashed(content: Content) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with content.open() as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return digest.hexdigest(), size

@@ -1,0 +1,74 @@
+"""At which domains the unreadable email addresses of a list are, for whoever has to mend it at its source.
+
+Counted in the file of rejected rows, so that every engine gives the same. A domain that few rows share could point at
+a person, so small counts are merged (CC1-12, TCC-6), and what does not look like a domain is not shown at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from jobs.lists import Column, ContactList, RowBatch, Sought, SoughtColumn
+from jobs.lists.inputs import reopen_list
+from jobs.scrub.plan import ScrubPlan
+from prefcenter.domain.terms import Channel
+
+FEWEST_SHOWN = 5
+MOST_SHOWN = 10
+BATCHES_READ_MAX = 200
+DISTINCT_MAX = 20_000
+OTHER = "other"
+DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainCount:
+    """A masked domain, or `other`, and how many rejected addresses are there."""
+
+    domain: str
+    count: int
+
+
+def rejected_domains(path: Path, plan: ScrubPlan, contacts: ContactList, country: str) -> Sequence[DomainCount]:
+    """The most frequent domains in a file of rejected rows, as far as its first 200,000, and how many others."""
+    columns = [
+        column
+        for column, choice in zip(contacts.found.addresses, plan.choices, strict=True)
+        if choice.channel is Channel.EMAIL
+    ]
+    sought = Sought(tuple(SoughtColumn(Channel.EMAIL, str(column.number)) for column in columns), country)
+    if not columns:
+        return []
+    with reopen_list(path, sought, contacts.described()) as rejected:
+        batches = islice(rejected.batches(), BATCHES_READ_MAX)
+        counted = _counted(domain for batch in batches for domain in _domains(batch, rejected.found.addresses))
+    return _merged(counted)
+
+
+def _domains(batch: RowBatch, columns: Sequence[Column]) -> Iterator[str]:
+    for column in columns:
+        for cell in batch.cells(column):
+            if cell and "@" in cell:
+                domain = cell.rpartition("@")[2].strip(" \t<>\"'.;,").lower()
+                yield domain if DOMAIN.fullmatch(domain) else OTHER
+
+
+def _counted(domains: Iterator[str]) -> Counter[str]:
+    """Counts of a bounded number of domains; those that come later are others."""
+    counted: Counter[str] = Counter()
+    for domain in domains:
+        counted[domain if domain in counted or len(counted) < DISTINCT_MAX else OTHER] += 1
+    return counted
+
+
+def _merged(counted: Counter[str]) -> Sequence[DomainCount]:
+    by_count = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
+    shown = [item for item in by_count if item[0] != OTHER and item[1] >= FEWEST_SHOWN][:MOST_SHOWN]
+    others = counted.total() - sum(count for _, count in shown)
+    named = [DomainCount(f"***@{domain}", count) for domain, count in shown]
+    return [*named, DomainCount(OTHER, others)] if others else named
