@@ -71,15 +71,7 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
 @click.option("--dry-run", is_flag=True, help="Decide and count, write nothing.")
 @json_option
 @click.pass_obj
-def scrub(
-    settings: Settings,
-    /,
-    controller: str,
-    as_json: bool,
-    paths: tuple[Path, ...],
-    channel: Channel | None,
-    **options: Any,
-) -> int:
+def scrub(settings: Settings, /, controller: str, as_json: bool, **options: Any) -> int:
     """Sort every row of LIST into kept, suppressed and rejected.
 
     \b

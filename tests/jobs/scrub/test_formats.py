@@ -64,8 +64,7 @@ def test_a_list_of_any_format_comes_out_in_its_own(tmp_path: Path, home: SmallHo
     plan = a_plan(tmp_path, MAKERS[suffix](ROWS), f"list{suffix}", class_column="kind")
     manifest = home.scrub(plan)
     assert manifest.counts == {"read": 6, "kept": 2, "suppressed": 2, "rejected": 2}
-    expected: dict[str, list[tuple[Any, ...]]] = dict(EXPECTED)
-    assert with_reasons(tmp_path, suffix) == expected
+    assert with_reasons(tmp_path, suffix) == EXPECTED
     kept = rows_in(tmp_path / "out" / f"kept{suffix}")
     assert [{**row, "id": int(row["id"])} for row in kept] == [ROWS[0], ROWS[5]]
     assert document(tmp_path)["outputs"].keys() == {f"{name}{suffix}" for name in EXPECTED}
@@ -164,6 +163,7 @@ def test_a_last_line_without_an_end_gets_one_where_another_file_follows(tmp_path
         (as_ndjson(ROWS), "differs from"),
         (gzip.compress(b"email,kind\nx@acme.example,work\n"), "differs from"),
     ],
+    ids=["delimiter", "columns", "format", "packing"],
 )
 def test_files_that_are_unlike_are_no_list(tmp_path: Path, home: SmallHome, other: bytes, message: str) -> None:
     (tmp_path / "other").write_bytes(other)
@@ -283,6 +283,7 @@ def test_text_that_looks_like_a_formula_stays_text(tmp_path: Path, home: SmallHo
         (as_xlsx(ROWS)[:-20], {}, "cannot be read as a workbook"),
         (b"PK\x03\x04", {}, "cannot be read as a workbook"),
     ],
+    ids=["sheet", "cut off", "signature"],
 )
 def test_a_workbook_that_cannot_be_read_is_an_error(
     tmp_path: Path, home: SmallHome, content: bytes, changes: dict[str, Any], message: str
