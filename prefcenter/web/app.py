@@ -104,7 +104,8 @@ def _complete_fields(around: Surroundings) -> Callable[[web.Request, web.StreamR
     async def complete(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.update(FIELDS)
         response.headers["X-Request-Id"] = request[REQUEST_ID]
-        response.headers.update(request.get(RATE_FIELDS, {}))
+        for name, value in request.get(RATE_FIELDS, {}).items():
+            response.headers.setdefault(name, value)
         if around.is_draining:
             response.force_close()
 
