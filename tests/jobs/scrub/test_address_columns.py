@@ -18,7 +18,7 @@ from jobs.scrub.tally import EMPTY, RAGGED, REPEATED, Outcome, Output, outcome_o
 from prefcenter.domain.errors import InvalidInput, InvalidList
 from prefcenter.domain.events import EVERYTHING, Cell
 from prefcenter.domain.terms import AddressClass, Channel
-from prefcenter.services.recording import Consent
+from prefcenter.services.admission import Consent
 from tests.factories import DAY, NOW
 from tests.jobs.lists.formats import MAKERS, rows_in
 from tests.jobs.scrub.small_home import SmallHome, a_plan, document, left_in, output
