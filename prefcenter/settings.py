@@ -20,6 +20,11 @@ PORTAL_VARIABLES = (
     "PREFCENTER_PORTAL_CONTROLLER",
     "PREFCENTER_PORTAL_JWKS",
 )
+GRAPHQL_DOCUMENTS_VARIABLE = "PREFCENTER_GRAPHQL_DOCUMENTS"
+GRAPHQL_INTROSPECTION_VARIABLE = "PREFCENTER_GRAPHQL_INTROSPECTION"
+GRAPHQL_LEAF_LISTS_VARIABLE = "PREFCENTER_GRAPHQL_LEAF_LISTS"
+GRAPHQL_VARIABLES = (GRAPHQL_DOCUMENTS_VARIABLE, GRAPHQL_INTROSPECTION_VARIABLE, GRAPHQL_LEAF_LISTS_VARIABLE)
+ANY_DOCUMENT = "any"
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -65,13 +70,6 @@ def _store_url(home: Path) -> str:
 def _default_home(environ: Mapping[str, str]) -> Path:
     data_home = environ.get("XDG_DATA_HOME") or Path(environ.get("HOME") or "~") / ".local" / "share"
     return Path(data_home) / "prefcenter"
-
-
-GRAPHQL_DOCUMENTS_VARIABLE = "PREFCENTER_GRAPHQL_DOCUMENTS"
-GRAPHQL_INTROSPECTION_VARIABLE = "PREFCENTER_GRAPHQL_INTROSPECTION"
-GRAPHQL_LEAF_LISTS_VARIABLE = "PREFCENTER_GRAPHQL_LEAF_LISTS"
-GRAPHQL_VARIABLES = (GRAPHQL_DOCUMENTS_VARIABLE, GRAPHQL_INTROSPECTION_VARIABLE, GRAPHQL_LEAF_LISTS_VARIABLE)
-ANY_DOCUMENT = "any"
 
 
 Network = IPv4Network | IPv6Network
@@ -157,8 +155,8 @@ def _positive(variable: str, environ: Mapping[str, str]) -> int | None:
     text = environ.get(variable) or ""
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**31):
-        raise InvalidInput(f"{variable}: expected a whole number from 1 on")
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) > 0):
+        raise InvalidInput(f"{variable}: expected a whole number from 1 to 999999999")
     return int(text)
 
 

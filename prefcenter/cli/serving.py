@@ -19,6 +19,7 @@ from prefcenter.bootstrap.live import LiveHome, live_home
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.logs import configure_logs
 from prefcenter.settings import ServingSettings, Settings, read_serving_settings
+from prefcenter.web.listening import listening_socket
 
 WORKERS_MAX = 64
 STOP_SECONDS = 5
@@ -76,8 +77,6 @@ async def _try(settings: Settings, given: ServingSettings) -> None:
 
 
 def _bound(option: str, host: str, port: int, *, is_shared: bool = False) -> socket.socket:
-    from prefcenter.web.server import listening_socket
-
     try:
         return listening_socket(host, port, is_shared=is_shared)
     except socket.gaierror:

@@ -26,11 +26,12 @@ from prefcenter.web.authentication import Authenticator
 from prefcenter.web.counted import CountedServices
 from prefcenter.web.key_sets import key_sets
 from prefcenter.web.keys import CALLER
+from prefcenter.web.listening import listening_socket
 from prefcenter.web.log import web_log
 from prefcenter.web.metrics import new_metrics
 from prefcenter.web.portals import Portal
 from prefcenter.web.rate_limits import RateLimits
-from prefcenter.web.server import listening_socket, serving
+from prefcenter.web.server import serving
 from prefcenter.web.timed_store import TimedStore
 
 POLICIES = Path(__file__).resolve().parents[2] / "fixtures" / "policies"
