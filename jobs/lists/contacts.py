@@ -39,6 +39,14 @@ class Found(NamedTuple):
     class_column: Column | None
     audience_column: Column | None
 
+    def with_headings(self, headings: Sequence[str] | None) -> Found:
+        """The same columns, each with the heading that stands over it."""
+        if headings is None:
+            return self
+        addresses = tuple(Column(column.index, headings[column.index]) for column in self.addresses)
+        others = (self.class_column, self.audience_column)
+        return Found(addresses, *(column and Column(column.index, headings[column.index]) for column in others))
+
 
 class Placed(NamedTuple):
     """A row of a batch on its way to a file: which one, the cells to add to it, and the columns to leave blank."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from jobs.lists.contacts import ContactList, Sought
+from jobs.lists.contacts import ContactList, Found, Sought
 from jobs.lists.content import STANDARD_INPUT, Content, list_content, unreadable
 from jobs.lists.faults import list_fault
 from jobs.lists.ndjson import NDJSON_FORMAT, is_ndjson, open_ndjson, reopen_ndjson
@@ -34,10 +34,10 @@ def open_lists(paths: Sequence[Path], sought: Sought, standard_input: IO[bytes] 
 
 
 @contextmanager
-def reopen_list(path: Path, sought: Sought, described: Mapping[str, Any]) -> Iterator[ContactList]:
-    """Open an output of a job, whose format is known from its manifest; columns are named by number."""
+def reopen_list(path: Path, found: Found, described: Mapping[str, Any]) -> Iterator[ContactList]:
+    """Open an output of a job, whose format and columns are known, though it may hold too little to tell them by."""
     with list_content(path) as content:
-        yield REOPENERS[described["format"]](content, sought, described)
+        yield REOPENERS[described["format"]](content, found, described)
 
 
 def _expanded(paths: Sequence[Path]) -> list[Path]:
@@ -73,7 +73,7 @@ OPENERS: Sequence[tuple[Callable[[bytes], bool], Callable[[Content, Sought], Con
     (is_zip, open_workbook),
     (is_ndjson, open_ndjson),
 )
-REOPENERS: Mapping[str, Callable[[Content, Sought, Mapping[str, Any]], ContactList]] = {
+REOPENERS: Mapping[str, Callable[[Content, Found, Mapping[str, Any]], ContactList]] = {
     TEXT_FORMAT: reopen_text,
     NDJSON_FORMAT: reopen_ndjson,
     WORKBOOK_FORMAT: reopen_workbook,

@@ -172,12 +172,12 @@ def open_ndjson(content: Content, sought: Sought) -> NdjsonList:
     return NdjsonList(content, keys, found, digest.hexdigest(), size)
 
 
-def reopen_ndjson(content: Content, sought: Sought, described: Mapping[str, Any]) -> NdjsonList:
-    """Open an output, whose keys are those of the list that it came from; columns are numbers."""
+def reopen_ndjson(content: Content, found: Found, described: Mapping[str, Any]) -> NdjsonList:
+    """Open an output, whose keys are those of the list that it came from."""
     keys = described["keys"]
     digest = hashlib.sha256()
     size = sum(_counted(chunk, digest.update) for chunk in file_chunks(content))
-    return NdjsonList(content, keys, _found(content.name, keys, (), sought), digest.hexdigest(), size)
+    return NdjsonList(content, keys, found.with_headings(keys), digest.hexdigest(), size)
 
 
 def read_lines(content: Content, watch: Callable[[bytes], object]) -> Iterator[JsonLine]:

@@ -18,6 +18,7 @@ from jobs.lists.encoding import Encoding, Survey, file_chunks, known_survey, sur
 from jobs.lists.faults import list_fault
 from jobs.lists.packed import PackedFile
 from jobs.lists.records import MAX_RECORD_BYTES, RawRecord, RecordReader
+from prefcenter.domain.address.blanks import stripped
 from prefcenter.domain.terms import Channel
 
 SAMPLE_RECORDS = 500
@@ -149,6 +150,12 @@ class OpenList:
             "header": self.header is not None,
         }
 
+    def with_others(self, sought: Sought) -> Found:
+        """The columns of addresses, and the others that are sought, which are never guessed."""
+        named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
+        others = (None if name is None else self.column(option, name) for option, name in named)
+        return Found(self.found.addresses, *others)
+
     def column(self, option: str, named: str) -> Column:
         """Any column by heading or number; `option` is what the caller named it with, for the error."""
         line, headings = (1, None) if self.header is None else (self.header.line, self.header.cells)
@@ -184,43 +191,35 @@ def open_text(content: Content, sought: Sought) -> OpenList:
     before = _blank_records_at_the_top(sample)
     first, rows = sample[before], sample[before + 1 :]
     columns, has_header = _address_columns(source.name, first, rows, sought)
-    return _opened(source, dialect, sample, columns, sought, before if has_header else None)
+    opened = _opened(source, dialect, sample, Found(columns, None, None), before if has_header else None)
+    opened.found = opened.with_others(sought)
+    return opened
 
 
-def reopen_text(content: Content, sought: Sought, described: Mapping[str, Any]) -> OpenList:
-    """Open text whose dialect is known: an output, which may hold too little to tell it by. Columns are numbers."""
+def reopen_text(content: Content, found: Found, described: Mapping[str, Any]) -> OpenList:
+    """Open text whose dialect and columns are known."""
     source = _Source(content, known_survey(content, described["encoding"]))
     start = "".join(islice(source.text(len), SAMPLE_CHUNKS))
     dialect = Dialect(described["delimiter"], declaration_of(start))
     sample = list(islice(source.records(dialect, len), SAMPLE_RECORDS))
-    columns = tuple(Column(int(column.named or 1) - 1) for column in sought.addresses)
     header_at = _blank_records_at_the_top(sample) if described["header"] and sample else None
-    return _opened(source, dialect, sample, columns, sought, header_at)
+    return _opened(source, dialect, sample, found, header_at)
 
 
 def _opened(
-    source: _Source,
-    dialect: Dialect,
-    sample: Sequence[RawRecord],
-    columns: tuple[Column, ...],
-    sought: Sought,
-    header_at: int | None,
+    source: _Source, dialect: Dialect, sample: Sequence[RawRecord], found: Found, header_at: int | None
 ) -> OpenList:
     """A list whose header is that record of the sample; None: it has none."""
     header = None if header_at is None else sample[header_at]
-    opened = OpenList(
+    return OpenList(
         dialect=dialect,
         prologue=dialect.declaration + "".join(record.whole for record in sample[: header_at or 0]),
         header=header,
         width=usual_width(sample) if header is None else len(header.cells),
-        found=Found(columns, None, None),
+        found=found.with_headings(None if header is None else [stripped(cell) for cell in header.cells]),
         _source=source,
         _records_before_rows=0 if header_at is None else header_at + 1,
     )
-    named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
-    others = (None if name is None else opened.column(option, name) for option, name in named)
-    opened.found = Found(columns, *others)
-    return opened
 
 
 def _address_columns(

@@ -170,21 +170,29 @@ def is_parquet(start: bytes) -> bool:
 
 def open_parquet(content: Content, sought: Sought) -> ParquetList:
     """Open a Parquet file. Raises InvalidList where it cannot be read, or a column cannot be told."""
+    opened = _opened(content)
+    with content.open() as stream:
+        sample = next(_batches(content, stream, SAMPLE_ROWS), None)
+    opened.found = _found(content.name, opened.schema, sample, sought)
+    return opened
+
+
+def reopen_parquet(content: Content, found: Found, _: Mapping[str, Any]) -> ParquetList:
+    """Open an output, whose columns are known."""
+    opened = _opened(content)
+    opened.found = found.with_headings(opened.schema.names)
+    return opened
+
+
+def _opened(content: Content) -> ParquetList:
     sha256, size = _hashed(content)
     with content.open() as stream:
         file = _parquet_file(content, stream)
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-        sample = next(_batches(content, stream, SAMPLE_ROWS), None)
-        groups = file.metadata.num_row_groups
-        compression = file.metadata.row_group(0).column(0).compression if groups and len(schema) else "SNAPPY"
-    found = _found(content.name, schema, sample, sought)
+        schema, metadata = file.schema_arrow, file.metadata
+    has_columns = metadata.num_row_groups and len(schema)
+    compression = metadata.row_group(0).column(0).compression if has_columns else "SNAPPY"
     compression = UNCOMPRESSED if compression == "UNCOMPRESSED" else compression
-    return ParquetList(content, schema, compression, rows, found, sha256, size)
-
-
-def reopen_parquet(content: Content, sought: Sought, _: Mapping[str, Any]) -> ParquetList:
-    """Open an output; columns are numbers."""
-    return open_parquet(content, sought)
+    return ParquetList(content, schema, compression, metadata.num_rows, Found((), None, None), sha256, size)
 
 
 def _parquet_file(content: Content, stream: Any) -> ParquetFile:

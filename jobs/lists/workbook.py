@@ -109,6 +109,10 @@ class WorkbookList:
     def headings(self) -> Sequence[str] | None:
         return None if self.header is None else [text_of(value) for value in self.header]
 
+    def column(self, option: str, named: str) -> Column:
+        """Any column by heading or number; `option` is what the caller named it with, for the error."""
+        return named_column(self.name, self.header_at + 1, option, named, self.headings(), self.width)
+
     def inputs(self) -> Sequence[Mapping[str, Any]]:
         return [{"name": self.content.path.name, "sha256": self.sha256}]
 
@@ -204,36 +208,27 @@ def open_workbook(content: Content, sought: Sought) -> WorkbookList:
     has_header = all(is_header for _, is_header in chosen)
     columns = tuple(column if has_header else Column(column.index) for column, _ in chosen)
     header = rows[header_at] if has_header else None
-    return _list(content, sheet, header, header_at, columns, sought, sha256, size)
+    opened = _list(content, sheet, header, header_at, Found(columns, None, None), sha256, size)
+    named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
+    others = (None if name is None else opened.column(option, name) for option, name in named)
+    opened.found = Found(opened.found.addresses, *others)
+    return opened
 
 
-def reopen_workbook(content: Content, sought: Sought, described: Mapping[str, Any]) -> WorkbookList:
-    """Open an output; columns are numbers."""
+def reopen_workbook(content: Content, found: Found, described: Mapping[str, Any]) -> WorkbookList:
+    """Open an output, whose columns are known."""
     sheet, sha256, size = _read_sheet(content, described["sheet"])
     rows = list(islice(_rows(sheet), SAMPLE_ROWS)) if described["header"] else []
     header_at = next((index for index, row in enumerate(rows) if any(value != "" for value in row)), 0)
-    columns = tuple(Column(int(column.named or 1) - 1) for column in sought.addresses)
-    return _list(content, sheet, rows[header_at] if rows else None, header_at, columns, sought, sha256, size)
+    return _list(content, sheet, rows[header_at] if rows else None, header_at, found, sha256, size)
 
 
 def _list(
-    content: Content,
-    sheet: CalamineSheet,
-    header: Row | None,
-    header_at: int,
-    columns: tuple[Column, ...],
-    sought: Sought,
-    sha256: str,
-    size: int,
+    content: Content, sheet: CalamineSheet, header: Row | None, header_at: int, found: Found, sha256: str, size: int
 ) -> WorkbookList:
     width = (sheet.end[1] + 1) if sheet.end else 0
-    headings = None if header is None else [text_of(value) for value in header]
-    named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
-    others = (
-        None if name is None else named_column(content.name, header_at + 1, option, name, headings, width)
-        for option, name in named
-    )
-    return WorkbookList(content, sheet, width, header, header_at, Found(columns, *others), sha256, size)
+    named = found.with_headings(None if header is None else [text_of(value).strip() for value in header])
+    return WorkbookList(content, sheet, width, header, header_at, named, sha256, size)
 
 
 def _read_sheet(content: Content, named: str | None) -> tuple[CalamineSheet, str, int]:

@@ -15,7 +15,7 @@ from jobs.lists import Column, RowBatch
 from jobs.lists.contacts import Found
 from jobs.scrub.duplicates import SeenMailboxes
 from jobs.scrub.employers import EmployerDomains
-from jobs.scrub.plan import ScrubPlan
+from jobs.scrub.plan import AddressChoice, ScrubPlan
 from jobs.scrub.rows import DecidedRow
 from jobs.scrub.tally import (
     EMPTY,
@@ -75,7 +75,7 @@ class RowDecider:
         self._at_ms = at_ms
         self._seen = SeenMailboxes(decider.policy.country) if plan.dedupe else None
         self._columns = [
-            _AddressCells(column, choice.channel, choice.address_class or _class_of_heading(plan, column))
+            _AddressCells(column, choice.channel, class_of_column(plan, choice, column))
             for column, choice in zip(found.addresses, plan.choices, strict=True)
         ]
         self.tally = Tally()
@@ -173,12 +173,15 @@ def audience_word(cell: str) -> str:
     return "_".join(stripped(cell).casefold().replace("-", " ").replace("_", " ").split())
 
 
-def _class_of_heading(plan: ScrubPlan, column: Column) -> AddressClass | None:
-    """Personal where a word of a heading says so, as in `home_address` (OC-3, OCC-11); none makes a business.
+def class_of_column(plan: ScrubPlan, choice: AddressChoice, column: Column) -> AddressClass | None:
+    """The class of all addresses of a column: as stated, or personal where a word of its heading says so.
 
-    Only where columns were chosen by heading one by one: a list's only column says what it is for in other ways.
+    `home_address` is personal (OC-3, OCC-11); no heading makes a business. Headings are read only where columns were
+    chosen one by one: a list's only column says what it is for in other ways.
     """
-    words = re.findall(r"[^\W_]+", column.heading or "") if plan.addresses else []
+    if choice.address_class is not None or not plan.addresses:
+        return choice.address_class
+    words = re.findall(r"[^\W_]+", column.heading or "")
     is_personal = any(read_address_class(word) is AddressClass.PERSONAL for word in words)
     return AddressClass.PERSONAL if is_personal else None
 

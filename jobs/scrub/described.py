@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.lists import ContactList
+from jobs.scrub.deciding import class_of_column
 from jobs.scrub.employers import EmployerDomains
 from jobs.scrub.manifest import MANIFEST_FORMAT
 from jobs.scrub.plan import ScrubPlan
@@ -49,7 +50,7 @@ def manifest_document(
 def _addresses_document(plan: ScrubPlan, contacts: ContactList) -> list[dict[str, Any]]:
     """Columns by number, never by heading, for a row might have been taken for the header."""
     return [
-        {"channel": choice.channel.value, "column": column.number, "class": choice.address_class}
+        {"channel": choice.channel.value, "column": column.number, "class": class_of_column(plan, choice, column)}
         for choice, column in zip(plan.choices, contacts.found.addresses, strict=True)
     ]
 

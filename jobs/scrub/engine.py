@@ -102,6 +102,19 @@ async def _until_accepted(job: _Job) -> Manifest:
             return manifest
 
 
+async def decide_rows(
+    contacts: ContactList, rows: RowDecider, taker: RowTaker, progress: ProgressReport = lambda _: None
+) -> RowsResult:
+    """Decide the rows of a list one batch after the other, and hand them on. Raises where a row was lost on the way."""
+    for batch in contacts.batches():
+        taker.write(batch, await rows.decide(batch))
+        progress(Progress(rows.tally.read, contacts.bytes_read, contacts.size))
+    files = taker.finish()
+    rows.tally.written = taker.written
+    rows.tally.require_balance()
+    return RowsResult(rows.tally, rows.valid_until_ms, files)
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     plan: ScrubPlan
@@ -149,7 +162,9 @@ class _Job:
     async def _rows(self, partial: PartialDirectory | None) -> RowsResult:
         if self.engine is not None:
             return await self.engine.decide_rows(self._plain_list(), partial, self.at_ms, self.progress)
-        return await self._decide_rows(NoFiles() if partial is None else RowFiles(self.contacts, partial))
+        taker = NoFiles() if partial is None else RowFiles(self.contacts, partial)
+        rows = RowDecider(self.plan, self.contacts.found, self.decider, self.employers, self.at_ms)
+        return await decide_rows(self.contacts, rows, taker, self.progress)
 
     def _plain_list(self) -> OpenList:
         """The list, if it is one that row engines know: one file of text, with one column of addresses."""
@@ -159,19 +174,9 @@ class _Job:
             raise HandedBack
         return contacts
 
-    async def _decide_rows(self, taker: RowTaker) -> RowsResult:
-        rows = RowDecider(self.plan, self.contacts.found, self.decider, self.employers, self.at_ms)
-        for batch in self.contacts.batches():
-            taker.write(batch, await rows.decide(batch))
-            self.progress(Progress(rows.tally.read, self.contacts.bytes_read, self.contacts.size))
-        files = taker.finish()
-        rows.tally.written = taker.written
-        rows.tally.require_balance()
-        return RowsResult(rows.tally, rows.valid_until_ms, files)
-
     def _rejected_domains(self, partial: PartialDirectory) -> Sequence[DomainCount]:
         rejected = partial.place / f"{Output.REJECTED}{self.contacts.suffix}"
-        return rejected_domains(rejected, self.plan, self.contacts, self.decider.policy.country)
+        return rejected_domains(rejected, self.plan, self.contacts)
 
     def _write_manifest(
         self,

@@ -16,7 +16,7 @@ from prefcenter.services.checkpoint import heads_from_json
 MANIFEST_FORMAT = "prefcenter-scrub/1"
 MANIFEST_NAME = "manifest.json"
 SEAL_LABEL = "manifest"
-MAX_MANIFEST_BYTES = 1 << 20
+MAX_MANIFEST_BYTES = 1 << 24
 UNSIGNED = ("run", "mac")
 """Parts that the signature leaves out: times and rates, which differ from run to run, and itself."""
 
@@ -48,11 +48,18 @@ def signed(document: Mapping[str, Any], sealer: Sealer) -> Manifest:
     return Manifest({**document, "mac": {"key": key, "value": mac.hex()}})
 
 
-def manifest_heads(path: Path, sealer_for: Callable[[str], Sealer]) -> tuple[str, tuple[Head, ...]]:
-    """The controller of a manifest and the ledger heads in it, for `audit verify --against`.
+@dataclass(frozen=True, slots=True)
+class ReadManifest:
+    """A manifest as it was found. `is_genuine`: its signature is this keyring's and fits."""
 
-    Raises InvalidInput for a file that is not a manifest, and for one that has been changed or is another store's.
-    """
+    manifest: Manifest
+    controller: str
+    heads: tuple[Head, ...]
+    is_genuine: bool
+
+
+def read_manifest(path: Path, sealer_for: Callable[[str], Sealer]) -> ReadManifest:
+    """Read a manifest and check its signature. Raises InvalidInput for a file that is no manifest at all."""
     document = _read_document(path)
     try:
         controller, mac = document["controller"], document["mac"]
@@ -63,9 +70,19 @@ def manifest_heads(path: Path, sealer_for: Callable[[str], Sealer]) -> tuple[str
         raise _not_a_manifest(path) from None
     if not isinstance(controller, str) or type(key) is not int:
         raise _not_a_manifest(path)
-    if not sealer_for(controller).holds(key, value, SEAL_LABEL, content):
+    is_genuine = sealer_for(controller).holds(key, value, SEAL_LABEL, content)
+    return ReadManifest(Manifest(document), controller, heads, is_genuine)
+
+
+def manifest_heads(path: Path, sealer_for: Callable[[str], Sealer]) -> tuple[str, tuple[Head, ...]]:
+    """The controller of a manifest and the ledger heads in it, for `audit verify --against`.
+
+    Raises InvalidInput for a file that is not a manifest, and for one that has been changed or is another store's.
+    """
+    read = read_manifest(path, sealer_for)
+    if not read.is_genuine:
         raise InvalidInput(f"{path}: mac: does not fit; the manifest was changed, or made with another keyring")
-    return controller, heads
+    return read.controller, read.heads
 
 
 def _read_document(path: Path) -> Mapping[str, Any]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from jobs.lists import Column, ContactList, RowBatch, Sought, SoughtColumn
+from jobs.lists import Column, ContactList, RowBatch
+from jobs.lists.contacts import Found
 from jobs.lists.inputs import reopen_list
 from jobs.scrub.plan import ScrubPlan
 from prefcenter.domain.terms import Channel
@@ -34,17 +35,16 @@ class DomainCount:
     count: int
 
 
-def rejected_domains(path: Path, plan: ScrubPlan, contacts: ContactList, country: str) -> Sequence[DomainCount]:
+def rejected_domains(path: Path, plan: ScrubPlan, contacts: ContactList) -> Sequence[DomainCount]:
     """The most frequent domains in a file of rejected rows, as far as its first 200,000, and how many others."""
     columns = [
         column
         for column, choice in zip(contacts.found.addresses, plan.choices, strict=True)
         if choice.channel is Channel.EMAIL
     ]
-    sought = Sought(tuple(SoughtColumn(Channel.EMAIL, str(column.number)) for column in columns), country)
     if not columns:
         return []
-    with reopen_list(path, sought, contacts.described()) as rejected:
+    with reopen_list(path, Found(tuple(columns), None, None), contacts.described()) as rejected:
         batches = islice(rejected.batches(), BATCHES_READ_MAX)
         counted = _counted(domain for batch in batches for domain in _domains(batch, rejected.found.addresses))
     return _merged(counted)

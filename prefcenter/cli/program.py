@@ -29,6 +29,7 @@ _COMMANDS = {
     "lift": ("prefcenter.cli.acts", "lift"),
     "import": ("prefcenter.cli.importing", "import_list"),
     "scrub": ("prefcenter.cli.scrubbing", "scrub"),
+    "scrub-verify": ("prefcenter.cli.verifying", "scrub_verify"),
     "audit": ("prefcenter.cli.auditing", "audit"),
     "policy": ("prefcenter.cli.policies", "policy"),
     "keys": ("prefcenter.cli.keys", "keys"),

@@ -66,6 +66,10 @@ def prepare(prefcenter: CommandLine, names: tuple[str, ...]) -> CommandLine:
         return CommandLine(prefcenter.home.with_name("new"))
     if names == ("keys", "retire"):
         prefcenter.done("keys rotate")
+    if names == ("scrub-verify",):
+        prefcenter.done(
+            "scrub campaign.csv --controller opencontact --purpose client-marketing --channel email --out scrubbed"
+        )
     if names == ("apikey", "revoke"):
         put_api_key(prefcenter.home, "0123456789ab")
     return prefcenter
