@@ -22,8 +22,7 @@ FIELDS = frozenset(
     {
         *("timestamp", "level", "event"),
         *("request_id", "method", "route", "status", "ms", "caller", "code"),
-        *("controller", "failure", "place", "logger", "worker", "pid", "host", "port", "workers", "seconds", "key"),
-        *("file", "requests"),
+        *("controller", "failure", "place", "logger", "worker", "pid", "port", "metrics_port", "file", "requests"),
     }
 )
 """The fields that may be written. One that is not here is left out, whatever it holds."""
@@ -31,7 +30,7 @@ FIELDS = frozenset(
 HIDDEN = "***"
 _TOKEN = re.compile(r"pck_\w+|eyJ[\w.-]+|(?i:bearer|basic)\s+\S+")
 _ADDRESS = re.compile(r"[^\s/'\"(]+@[^\s/:'\")]*|push:\S+|\+?\d[\d ()./-]{5,}\d")
-_TEXTS_OF_OURS = frozenset({"timestamp", "request_id", "caller", "route", "key", "host", "file"})
+_TEXTS_OF_OURS = frozenset({"timestamp", "request_id", "caller", "route", "file"})
 """Fields whose texts are never a caller's: ids, templates of paths, names of files of the home."""
 
 

@@ -66,7 +66,7 @@ async def serve_home(
         view = GraphQLView(PreferenceSchema(_api_settings(given.graphql)), home)
         app = create_app(home, around, view.routes)
         async with serving(app, around, listeners.public, listeners.metrics):
-            log.listening()
+            log.listening(_port(listeners.public), _port(listeners.metrics))
             announce()
             await stop.wait()
             log.stopping()
@@ -86,6 +86,10 @@ async def _authenticating(home: LiveHome, given: ServingSettings, log: WebLog) -
 def _api_settings(given: GraphQLSettings) -> ApiSettings:
     documents = () if given.documents is None else (given.documents,)
     return ApiSettings(documents, given.any_document, given.introspection, given.leaf_lists)
+
+
+def _port(bound: Sequence[socket.socket]) -> int | None:
+    return bound[0].getsockname()[1] if bound else None
 
 
 def _home(settings: Settings, metrics: Metrics) -> LiveHome:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from weakref import WeakSet
 
 from aiohttp import web
@@ -106,7 +107,8 @@ def _complete_fields(around: Surroundings) -> Callable[[web.Request, web.StreamR
         response.headers["X-Request-Id"] = request[REQUEST_ID]
         for name, value in request.get(RATE_FIELDS, {}).items():
             response.headers.setdefault(name, value)
-        if around.is_draining:
+        if around.is_draining and response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            response.headers["Connection"] = "close"
             response.force_close()
 
     return complete

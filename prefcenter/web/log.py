@@ -58,8 +58,8 @@ class WebLog:
             place=place_of(failure) if failure else None,
         )
 
-    def listening(self) -> None:
-        self.logger.info("listening", pid=os.getpid())
+    def listening(self, port: int | None, metrics_port: int | None) -> None:
+        self.logger.info("listening", pid=os.getpid(), port=port, metrics_port=metrics_port)
 
     def stopping(self) -> None:
         self.logger.info("stopping", pid=os.getpid())
