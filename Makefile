@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
+NODE := $(VENV)/node/.installed
 CODE := prefcenter jobs tests $(wildcard benchmarks)
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --group install $(LOCK_ARGS)
@@ -23,14 +24,14 @@ unexport PREFCENTER_HOME PREFCENTER_STORE
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(DEVELOPMENT)  ## Make .venv ready for development (PYTHON=python3.12 chooses the interpreter).
+setup: $(DEVELOPMENT) $(NODE)  ## Make .venv ready for development (PYTHON=python3.12 chooses the interpreter).
 
 setup-runtime: $(RUNTIME)  ## Make .venv ready to run prefcenter, without the development tools.
 
 demo: $(RUNTIME)  ## Scrub two made-up lists in a temporary home and explain the result.
 	@$(BIN)/prefcenter demo
 
-test: $(DEVELOPMENT)  ## Run the tests; the domain must be covered to its last branch.
+test: $(DEVELOPMENT) $(NODE)  ## Run the tests; the domain must be covered to its last branch.
 	$(BIN)/python -m pytest -n $(WORKERS) --cov=prefcenter/domain --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(PYTEST_ARGS)
 
@@ -67,4 +68,11 @@ $(RUNTIME): requirements/runtime.txt pyproject.toml
 
 $(DEVELOPMENT): requirements/development.txt $(RUNTIME)
 	$(PIP) install --quiet --require-hashes --requirement requirements/development.txt
+	@touch $@
+
+# What the tests run in node, which itself comes from a Python package. The lock names no registry.
+$(NODE): tests/node/package-lock.json tests/node/package.json $(DEVELOPMENT)
+	@mkdir -p $(VENV)/node
+	@cp tests/node/package.json tests/node/package-lock.json $(VENV)/node/
+	@$(BIN)/npm ci --prefix $(VENV)/node --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
