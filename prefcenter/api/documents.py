@@ -20,7 +20,7 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 
-from prefcenter.api.limits import DocumentLimits, check_document
+from prefcenter.api.limits import DocumentLimits, check_document, limit_error
 from prefcenter.domain.errors import InvalidInput
 
 DOCUMENT_ID_PREFIX = "sha256:"
@@ -97,13 +97,14 @@ class DocumentDesk:
 
     def _prepared(self, schema: GraphQLSchema, text: str) -> Prepared:
         """Raises GraphQLError where the document is not trusted, cannot be parsed or asks for too much."""
+        if len(text) > self._limits.characters_max:
+            raise limit_error("characters", self._limits.characters_max)
         if not self.trusted.admits(text):
             raise GraphQLError("untrusted", original_error=UntrustedDocument())
         document = parse(
             text,
             max_lexical_tokens=self._limits.tokens_max,
             max_comments=self._limits.comments_max,
-            max_source_length=self._limits.characters_max,
             allow_empty_selection_sets=False,
         )
         check_document(document, self._limits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from prefcenter.domain.errors import InvalidInput
 
 VALUES_MAX = 25_000
 """Values in the variables of a request, each address one of them."""
+
+LEVELS_MAX = 10
+"""How deep the variables of a request may be nested."""
 
 _MAPS = ("variables", "extensions")
 
@@ -61,22 +64,27 @@ def read_request(value: object, documents: TrustedDocuments) -> GraphQLRequest:
     if not isinstance(operation_name, str | None):
         raise MalformedRequest("operationName: expected a string")
     variables = value.get("variables")
-    if count_values(variables) > VALUES_MAX:
-        raise LimitExceeded(f"variables: {VALUES_MAX:,} values at most")
+    check_values(variables)
     return GraphQLRequest(_document(value, documents), variables, operation_name)
 
 
-def count_values(value: object) -> int:
-    """How many values there are in a value, itself included, counted no further than it takes to see too many."""
-    count, open_values = 0, [value]
-    while open_values and count <= VALUES_MAX:
-        inner = open_values.pop()
-        count += 1
-        if isinstance(inner, dict):
-            open_values += inner.values()
-        elif isinstance(inner, list):
-            open_values += inner
-    return count + len(open_values)
+def check_values(value: object) -> None:
+    """Raise LimitExceeded for values that are too many or nested too deeply; no more are looked at than it takes."""
+    level, count = [value], 0
+    for _ in range(LEVELS_MAX):
+        count += len(level)
+        if count > VALUES_MAX:
+            raise LimitExceeded(f"variables: {VALUES_MAX:,} values at most")
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise LimitExceeded(f"variables: nested {LEVELS_MAX} levels deep at most")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _document(value: Mapping[str, object], documents: TrustedDocuments) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from prefcenter.api.context import RequestContext
 from prefcenter.api.schema import ApiSettings, PreferenceSchema
 from prefcenter.bootstrap import init_home
 from prefcenter.bootstrap.live import LiveHome, live_home
+from prefcenter.domain.terms import Channel
 from prefcenter.services.callers import Caller, CallerScope, Person
 from prefcenter.services.controller import ControllerServices
 from prefcenter.settings import ServingLimits, ServingSettings, Settings, read_settings
@@ -48,8 +50,6 @@ def caller_with(*scopes: CallerScope, controllers: Sequence[str] = (CONTROLLER,)
 
 def person_at(address: str, controller: str = CONTROLLER) -> Caller:
     """Somebody who signed in at a portal with their email address."""
-    from prefcenter.domain.terms import Channel
-
     return Caller("person:test", frozenset(), frozenset({controller}), Person(controller, address, Channel.EMAIL))
 
 
@@ -131,7 +131,7 @@ class Served:
 
     async def post(self, body: object, **headers: str) -> Answer:
         """Send JSON (or bytes as they are) with the key."""
-        content = {"data": body} if isinstance(body, bytes) else {"json": body}
+        content: dict[str, Any] = {"data": BytesIO(body)} if isinstance(body, bytes) else {"json": body}
         fields = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **headers}
         async with self.client.post("/graphql", headers=fields, **content) as response:
             return await _read(response)
