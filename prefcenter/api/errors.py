@@ -29,6 +29,7 @@ _EXPECTATION = re.compile(
 )
 _LEFT_OUT = (
     (re.compile(r" Did you mean .*", re.DOTALL), ""),
+    (re.compile(r"((?:Block)?String) ['\"].*", re.DOTALL), r"\1."),
     (re.compile(r'".*"', re.DOTALL), '"…"'),
     (re.compile(r",? [Ff]ound: .*", re.DOTALL), "."),
     (re.compile(r"value: .*", re.DOTALL), "value."),

@@ -80,7 +80,7 @@ async def test_an_idempotency_key_does_an_act_once_and_refuses_another_input(hom
 
 
 async def test_one_key_of_two_callers_is_two_keys(home: Path) -> None:
-    wanted = {"whom": PAT, "source": "crm-form", "idempotencyKey": "1"}
+    wanted: dict[str, Any] = {"whom": PAT, "source": "crm-form", "idempotencyKey": "1"}
     async with open_api(home) as api:
         await api.act("opt-out", **wanted)
         other = await api.act("opt-out", person_at("pat@acme.example"), source="page", idempotencyKey="1")
