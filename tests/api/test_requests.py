@@ -34,7 +34,7 @@ def test_a_name_that_occurs_twice_is_refused_however_it_is_spelt(text: str) -> N
 @given(st.binary(max_size=40))
 def test_bytes_that_are_no_json_are_refused_without_being_quoted(body: bytes) -> None:
     if not is_json(body):
-        with pytest.raises(ValueError, match="^the body is not JSON in UTF-8 that can be read in one way only$"):
+        with pytest.raises(ValueError, match=r"^the body is not JSON in UTF-8 that can be read in one way only$"):
             read_json(body)
 
 
