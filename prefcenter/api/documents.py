@@ -83,7 +83,11 @@ class Prepared:
 
     document: DocumentNode
     faults: tuple[GraphQLError, ...]
-    operations: int
+    operations: tuple[str | None, ...]
+
+    def has_operation(self, name: str | None) -> bool:
+        """Whether a name, or none, says which operation is meant (GraphQL §6.1, GetOperation)."""
+        return len(self.operations) == 1 if name is None else name in self.operations
 
 
 class DocumentDesk:
@@ -109,24 +113,25 @@ class DocumentDesk:
         )
         check_document(document, self._limits)
         faults = validate(schema, document, self._rules, max_errors=VALIDATION_ERRORS_MAX, hide_suggestions=True)
-        operations = sum(isinstance(node, OperationDefinitionNode) for node in document.definitions)
-        return Prepared(document, tuple(faults), operations)
+        operations = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
+        names = tuple(operation.name.value if operation.name else None for operation in operations)
+        return Prepared(document, tuple(faults), names)
 
 
 class PreparedDocument(SchemaExtension):
-    """Hands the library a document that was parsed and validated before, over HTTP and WebSocket alike."""
+    """Hands the library a document that was parsed and validated before, over HTTP and WebSocket alike.
+
+    Whether the document is to be run at all was checked before: the library takes no errors from here.
+    """
 
     def __init__(self, prepared: Callable[[str], Prepared]) -> None:
         self._look_up = prepared
         self._faults: tuple[GraphQLError, ...] = ()
 
     def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        prepared = self._look_up(context.query or "")
-        if prepared.operations > 1 and context.operation_name is None:
-            raise GraphQLError("operationName: the document has several operations; name one")
+        prepared = self._look_up(self.execution_context.query or "")
         self._faults = prepared.faults
-        context.graphql_document = prepared.document
+        self.execution_context.graphql_document = prepared.document
         yield
 
     def on_validate(self) -> Iterator[None]:

@@ -71,6 +71,11 @@ class PreferenceSchema(strawberry.Schema):
         """A document, parsed and validated. Raises GraphQLError where it is not to be run."""
         return self.desk.prepared(self._schema, text)
 
+    def check_operation(self, text: str, name: str | None) -> None:
+        """Raise GraphQLError where a document is not to be run, or has no such operation."""
+        if not self.prepared(text).has_operation(name):
+            raise GraphQLError("operationName: expected the name of one operation of the document")
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Reword the errors in place: the library asks for it once an answer, over HTTP and WebSocket alike."""
         context = execution_context.context if execution_context else None

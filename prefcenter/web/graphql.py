@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 import msgspec
 from aiohttp import web
 from graphql import GraphQLError
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from prefcenter.api.context import Home, RequestContext
+from prefcenter.api.errors import as_shown
 from prefcenter.api.requests import GraphQLRequest, read_json, read_request
 from prefcenter.api.schema import PreferenceSchema
 from prefcenter.domain.errors import InvalidInput
@@ -89,6 +90,7 @@ class GraphQLView:
 
     async def _execute(self, wanted: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         try:
+            self._schema.check_operation(wanted.query, wanted.operation_name)
             return await self._schema.execute(
                 wanted.query,
                 variable_values=wanted.variables,
@@ -96,10 +98,11 @@ class GraphQLView:
                 operation_name=wanted.operation_name,
                 allowed_operation_types=RAN,
             )
-        except CannotGetOperationTypeError:
-            return _request_error("operationName: the document has no operation of that name")
+        except GraphQLError as error:
+            fault = error
         except InvalidOperationTypeError:
-            return _request_error("subscriptions go over a WebSocket: graphql-transport-ws")
+            fault = GraphQLError("subscriptions go over a WebSocket: graphql-transport-ws")
+        return PreExecutionError(data=None, errors=[as_shown(fault, context.request_id)])
 
 
 def _refused(request: web.Request) -> HttpError | None:
@@ -133,11 +136,6 @@ def _weight(parameters: Sequence[str]) -> float:
             except ValueError:
                 return 0.0
     return 1.0
-
-
-def _request_error(message: str) -> ExecutionResult:
-    error = GraphQLError(message, extensions={"code": "invalid_request"})
-    return PreExecutionError(data=None, errors=[error])
 
 
 def _response(result: ExecutionResult, media_type: str) -> web.Response:

@@ -10,10 +10,11 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 from aiohttp import web
+from graphql import GraphQLError
 from strawberry.aiohttp.views import GraphQLView as StrawberryView
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
@@ -24,6 +25,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 )
 
 from prefcenter.api.context import Home, RequestContext
+from prefcenter.api.errors import as_shown
 from prefcenter.api.requests import read_json, read_request
 from prefcenter.api.schema import PreferenceSchema
 from prefcenter.domain.errors import InvalidInput, KeyringError, StoreError
@@ -75,7 +77,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         view = cast("SubscriptionView", self.view)
         try:
             wanted = read_request(message["payload"], view.schema_with_desk.desk.trusted)
+            view.schema_with_desk.check_operation(wanted.query, wanted.operation_name)
         except InvalidInput as error:
+            await self._refuse(message["id"], GraphQLError(str(error), original_error=error))
+            return
+        except GraphQLError as error:
             await self._refuse(message["id"], error)
             return
         await super().handle_subscribe(
@@ -90,9 +96,9 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
             }
         )
 
-    async def _refuse(self, operation_id: str, error: InvalidInput) -> None:
-        shown = {"message": str(error), "extensions": {"code": error.code}}
-        await self.send_message({"id": operation_id, "type": "error", "payload": [cast("Any", shown)]})
+    async def _refuse(self, operation_id: str, error: GraphQLError) -> None:
+        shown = as_shown(error, self.context.request_id)
+        await self.send_message({"id": operation_id, "type": "error", "payload": [shown.formatted]})
 
     @property
     def request(self) -> web.Request:

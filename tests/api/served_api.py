@@ -12,8 +12,10 @@ from typing import Any
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
+from graphql import GraphQLError
 
 from prefcenter.api.context import RequestContext
+from prefcenter.api.errors import as_shown
 from prefcenter.api.schema import ApiSettings, PreferenceSchema
 from prefcenter.bootstrap import init_home
 from prefcenter.bootstrap.live import LiveHome, live_home
@@ -74,6 +76,10 @@ class Api:
     ) -> dict[str, Any]:
         """The answer to a document, as it goes on the wire."""
         context = RequestContext(self.home, caller, REQUEST_ID, languages)
+        try:
+            self.schema.check_operation(document, None)
+        except GraphQLError as error:
+            return {"data": None, "errors": [as_shown(error, REQUEST_ID).formatted]}
         result = await self.schema.execute(document, dict(variables or {}), context)
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
