@@ -167,9 +167,9 @@ class MemoryStore:
         self, controller: str, purpose: str, subjects: Sequence[Digest], since_ms: int
     ) -> Mapping[Digest, Sequence[int]]:
         await self._turn()
-        times: dict[Digest, list[int]] = {}
+        wanted, times = set(subjects), dict[Digest, list[int]]()
         for (its_purpose, subject, _), sent_ms in self._shelf(controller).sends.items():
-            if its_purpose == purpose and subject in set(subjects) and sent_ms > since_ms:
+            if its_purpose == purpose and subject in wanted and sent_ms > since_ms:
                 times[subject] = sorted([*times.get(subject, []), sent_ms])
         return times
 
@@ -183,9 +183,9 @@ class MemoryStore:
 
     async def page(self, controller: str, after: str | None, limit: int) -> RecordPage:
         await self._turn()
-        if after is not None and not (after.isascii() and after.isdigit()):
-            raise InvalidInput("after: not a place that a page of records gave")
         records = list(self._shelf(controller).records.values())
+        if after not in (None, *map(str, range(len(records)))):
+            raise InvalidInput("after: not a place that a page of records gave")
         start = int(after or 0)
         stop = start + limit
         return RecordPage(records[start:stop], str(stop) if stop < len(records) else None)

@@ -29,7 +29,16 @@ from prefcenter.services.ports import Store
 from prefcenter.storage import create_store, open_store
 from prefcenter.storage.sqlite import SqliteStore
 from prefcenter.storage.sqlite_schema import as_store_error
-from tests.contract.acts import DOCUMENT, first_refusal, subjects_of, whole_feed
+from tests.contract.acts import (
+    DOCUMENT,
+    a_receipt,
+    a_send,
+    an_api_key,
+    first_refusal,
+    sealed_contact,
+    subjects_of,
+    whole_feed,
+)
 from tests.factories import NOW, POLICY, a_digest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,13 +142,18 @@ WRITES: list[Callable[[Store], Awaitable[object]]] = [
     lambda store: store.append("acme", [first_refusal("kim")], bulk=True),
     lambda store: store.adopt_policy("acme", "{}", instead_of=DOCUMENT),
     lambda store: store.first_import_ms("acme", b"list", NOW),
+    lambda store: store.append("acme", [], receipt=a_receipt("another key")),
+    lambda store: store.record_sends("acme", "offers", [a_send("kim")], forget_before_ms=0),
+    lambda store: store.put_api_key(an_api_key("k2")),
 ]
 
 
 async def test_a_read_only_store_refuses_each_write_and_answers_each_question(path: Path, keyring: Keyring) -> None:
     store: Store = open_store(f"sqlite://{path}", keyring)
     await store.adopt_policy("acme", DOCUMENT, instead_of=None)
-    await store.append("acme", [first_refusal("pat")])
+    await store.append("acme", [sealed_contact("pat")], receipt=a_receipt())
+    await store.record_sends("acme", "offers", [a_send("pat")], forget_before_ms=0)
+    await store.put_api_key(an_api_key())
     heads = await store.heads("acme")
     await store.close()
     content = content_of(path)
@@ -150,6 +164,12 @@ async def test_a_read_only_store_refuses_each_write_and_answers_each_question(pa
     assert len(await store.load("acme", [a_digest("pat")])) == 1
     assert len(await whole_feed(store)) == 1
     assert await store.policy_in_force("acme") == DOCUMENT
+    assert len(await store.load_sealed("acme", [a_digest("pat")])) == 1
+    assert await store.receipt("acme", a_receipt().name, 0) == a_receipt()
+    assert len(await store.sends("acme", "offers", [a_digest("pat")], 0)) == 1
+    assert list(await store.api_keys()) == [an_api_key()]
+    assert len((await store.page("acme", None, 10)).records) == 1
+    assert await store.marker() == await store.marker()
     assert await store.holds_heads("acme", heads)
     assert (await store.audit("acme", [heads])).findings == ()
     await store.close()
@@ -207,6 +227,14 @@ async def test_another_stores_keyring_is_refused(path: Path, keyring: Keyring, m
     await store.close()
     with pytest.raises(KeyringError, match="not the one that this store was made with"):
         open_store(f"sqlite://{path}?mode={mode}", new_keyring("2026-11-21T00:00:00.000Z"))
+
+
+async def test_another_stores_keyring_is_refused_where_all_there_is_is_an_api_key(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    await store.put_api_key(an_api_key())
+    await store.close()
+    with pytest.raises(KeyringError, match="not the one that this store was made with"):
+        SqliteStore(path, new_keyring("2026-11-21T00:00:00.000Z"))
 
 
 async def test_a_rotated_keyring_still_opens_the_store(path: Path, keyring: Keyring) -> None:

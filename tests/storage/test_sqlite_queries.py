@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.decisions import Decisions, Question
+from prefcenter.services.ports import RECEIPT_LIFE_MS
 from prefcenter.services.recording import Recording
 from prefcenter.storage.sqlite import SqliteStore
+from prefcenter.storage.sqlite_receipts import FORGOTTEN_A_WRITE_MAX
 from prefcenter.storage.sqlite_writer import GroupCommitWriter
-from tests.contract.acts import first_refusal
+from tests.contract.acts import a_receipt, a_send, first_refusal, sealed_contact, subjects_of
 from tests.factories import NOW, POLICY
 
 ADDRESSES = 1_000
@@ -48,12 +51,86 @@ async def test_a_thousand_decisions_take_one_query_of_one_table(path: Path, keyr
     await store.close()
 
 
+async def test_the_sends_to_ten_thousand_people_are_one_query_of_one_table(path: Path, keyring: Keyring) -> None:
+    store = TracedStore(path, keyring)
+    sends = [a_send(f"person {number}") for number in range(10_000)]
+    assert await store.record_sends("acme", "offers", sends, forget_before_ms=0) == 10_000
+    subjects = [send.subject for send in sends]
+    await store.sends("acme", "offers", subjects[:1], 0)
+    statements = store.trace()
+    assert len(await store.sends("acme", "offers", subjects, 0)) == 10_000
+    assert len(statements) == 1
+    assert " FROM sends " in statements[0]
+    await store.close()
+
+
+async def test_sealed_plaintext_of_many_records_is_one_query(path: Path, keyring: Keyring) -> None:
+    store = TracedStore(path, keyring)
+    contacts = [sealed_contact(f"person {number}") for number in range(100)]
+    await store.append("acme", contacts)
+    await store.heads("acme")
+    statements = store.trace()
+    assert len(await store.load_sealed("acme", subjects_of(contacts))) == 100
+    assert len(statements) == 1
+    await store.close()
+
+
+async def written_by(store: SqliteStore, act: Callable[[], Awaitable[object]]) -> list[str]:
+    """The statements of an act itself, without those that begin and end every transaction."""
+    statements: list[str] = []
+    await store._write(lambda connection: connection.set_trace_callback(statements.append))
+    await act()
+    await store._write(lambda connection: connection.set_trace_callback(None))
+    began = statements.index("PRAGMA data_version", 1)
+    return statements[began + 1 : statements.index("COMMIT", began)]
+
+
+async def test_an_act_without_receipt_and_sealed_plaintext_asks_for_neither(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    await store.append("acme", [first_refusal(f"person {number}") for number in range(100)])
+    written = await written_by(store, lambda: store.append("acme", [first_refusal("pat")]))
+    assert [text.split()[0] for text in written] == ["SELECT", "INSERT", "INSERT"]
+    await store.close()
+
+
+async def test_a_receipt_costs_a_look_up_a_clearing_and_a_row(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    await store.append("acme", [first_refusal(f"person {number}") for number in range(100)])
+    receipt = a_receipt()
+    written = await written_by(store, lambda: store.append("acme", [first_refusal("pat")], receipt=receipt))
+    assert [text.split()[0] for text in written] == [*("SELECT", "SELECT", "INSERT", "INSERT"), "DELETE", "INSERT"]
+    await store.close()
+
+
+async def test_old_receipts_are_cleared_away_some_at_a_time(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    old = [a_receipt(f"old {number}") for number in range(FORGOTTEN_A_WRITE_MAX + 10)]
+    await asyncio.gather(*(store.append("acme", [], receipt=receipt) for receipt in old))
+    now_ms = NOW + RECEIPT_LIFE_MS + 1
+    for left in (11, 2):
+        await store.append("acme", [], receipt=a_receipt(f"new {left}", received_ms=now_ms))
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM receipts").fetchone() == (left,)
+    await store.close()
+
+
 def test_look_ups_and_feeds_go_through_an_index(path: Path) -> None:
     queries = (
         "SELECT state FROM records WHERE controller = 1 AND digest IN (x'00', x'01')",
         "SELECT mac FROM events WHERE partition = 8 ORDER BY position DESC LIMIT 1",
         "SELECT body FROM events WHERE partition = 8 AND position > 5 ORDER BY position LIMIT 10",
         "SELECT body FROM events WHERE subject = 1 AND version < 3",
+        "SELECT s.content FROM records r CROSS JOIN sealed s ON s.record = r.id"
+        " WHERE r.controller = 1 AND r.digest IN (x'00', x'01')",
+        "SELECT result FROM receipts WHERE controller = 1 AND name = x'00'",
+        "SELECT name FROM receipts WHERE received_ms < 5 ORDER BY received_ms LIMIT 10",
+        "SELECT sent_ms FROM sends NOT INDEXED"
+        " WHERE controller = 1 AND purpose = 1 AND sent_ms > 5 AND digest IN (x'00', x'01')",
+        "SELECT digest FROM sends WHERE controller = 1 AND purpose = 1"
+        " AND (sent_ms, digest, campaign) > (1, x'', x'') ORDER BY sent_ms, digest, campaign LIMIT 10",
+        "DELETE FROM sends WHERE controller = 1 AND purpose = 1 AND sent_ms < 5",
+        "DELETE FROM sends WHERE controller = 1 AND digest = x'00'",
+        "SELECT label FROM api_keys WHERE id = 'k1'",
     )
     with closing(sqlite3.connect(path)) as connection:
         for query in queries:
