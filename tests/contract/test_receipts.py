@@ -105,9 +105,11 @@ async def test_old_receipts_do_not_take_young_ones_with_them(store: Store) -> No
     assert given == [False] * 23 + [True] * 25
 
 
-async def test_sends_and_their_receipt_are_kept_together(store: Store) -> None:
-    assert await store.record_sends("acme", "offers", [a_send()], forget_before_ms=0, receipt=RECEIPT) == 1
-    assert await receipt_now(store) == RECEIPT
+async def test_sends_and_a_receipt_that_says_how_many_were_new_are_kept_together(store: Store) -> None:
+    await store.record_sends("acme", "offers", [a_send("pat")], forget_before_ms=0)
+    sends = [a_send(name) for name in ("pat", "kim", "lee")]
+    assert await store.record_sends("acme", "offers", sends, forget_before_ms=0, receipt=RECEIPT) == 2
+    assert await receipt_now(store) == replace(RECEIPT, result=b"2")
 
 
 async def test_a_restart_keeps_receipts(open_again: Opener, keyring: Keyring) -> None:
