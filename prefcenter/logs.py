@@ -29,7 +29,7 @@ FIELDS = frozenset(
 
 HIDDEN = "***"
 _TOKEN = re.compile(r"pck_\w+|eyJ[\w.-]+|(?i:bearer|basic)\s+\S+")
-_ADDRESS = re.compile(r"[^\s/'\"(]+@[^\s/:'\")]*|push:\S+|\+?\d[\d ()./-]{5,}\d")
+_ADDRESS = re.compile(r"(?:\"[^\"]*\"|[^\s/'\"(]+)@[^\s/:'\")]*|push:\S+|\+?\d[\d ()./-]{5,}\d")
 _TEXTS_OF_OURS = frozenset({"timestamp", "request_id", "caller", "route", "file"})
 """Fields whose texts are never a caller's: ids, templates of paths, names of files of the home."""
 

@@ -16,7 +16,14 @@ from pathlib import Path
 import structlog
 
 from prefcenter.bootstrap import MakeServices, Services, system_clock
-from prefcenter.domain.errors import InvalidInput, InvalidPolicy, PrefcenterError, StoreDamaged, StoreError
+from prefcenter.domain.errors import (
+    InvalidInput,
+    InvalidPolicy,
+    KeyringError,
+    PrefcenterError,
+    StoreDamaged,
+    StoreError,
+)
 from prefcenter.logs import kind_of
 from prefcenter.security.keyring import load_keyring
 from prefcenter.services.callers import ApiKeys
@@ -93,12 +100,14 @@ class LiveHome:
         *,
         around_store: Callable[[Store], Store] = lambda store: store,
         make_services: MakeServices = ControllerServices,
+        on_failure: Callable[[PrefcenterError], None] = lambda _: None,
         recheck_seconds: float = RECHECK_SECONDS,
     ) -> None:
         self.clock = clock
         self._settings = settings
         self._around_store = around_store
         self._make_services = make_services
+        self._on_failure = on_failure
         self._recheck_seconds = recheck_seconds
         self._store_file = store_file(settings.store_url)
         self._opened: Opened | None = None
@@ -114,6 +123,13 @@ class LiveHome:
 
     async def deciding(self, controller: str) -> ControllerServices:
         """The same, for decisions."""
+        try:
+            return await self._deciding(controller)
+        except (StoreError, KeyringError) as error:
+            self._on_failure(error)
+            raise
+
+    async def _deciding(self, controller: str) -> ControllerServices:
         opened = await self._open()
         in_force = await self._in_force(opened, controller)
         if in_force.fault is not None:
@@ -149,6 +165,8 @@ class LiveHome:
         if opened is not None:
             try:
                 await opened.services.checkpoint.advance(opened.services.store)
+            except (PrefcenterError, OSError) as error:
+                self._log.error("checkpoint_stands_still", failure=kind_of(error))
             finally:
                 await opened.services.store.close()
 

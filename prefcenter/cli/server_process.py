@@ -98,4 +98,5 @@ def _home(settings: Settings, metrics: Metrics) -> LiveHome:
         settings,
         around_store=lambda store: TimedStore(store, metrics),
         make_services=partial(CountedServices, metrics=metrics),
+        on_failure=metrics.home_failed,
     )

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from prefcenter.domain.decision import Decision
+from prefcenter.domain.errors import PrefcenterError
 from prefcenter.web.log import Answered
 
 SHARED_DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -31,6 +32,7 @@ class Metrics:
     decisions: Counter
     store_seconds: Histogram
     store_failures: Counter
+    home_failures: Counter
     waiting_writes: Gauge
     open_requests: Gauge
 
@@ -47,6 +49,9 @@ class Metrics:
 
     def failed_to_decide(self, controller: str, questions: int) -> None:
         self.decisions.labels(controller, "check_failed").inc(questions)
+
+    def home_failed(self, error: PrefcenterError) -> None:
+        self.home_failures.labels(error.code).inc()
 
     def exposition(self) -> bytes:
         """All numbers in the text format, those of the other workers included."""
@@ -68,6 +73,7 @@ def new_metrics() -> Metrics:
         Counter("decisions", "Decisions by what they said.", ["controller", "reason"], **within),
         Histogram("store_seconds", "Time that the store took.", ["operation"], buckets=STORE_SECONDS, **within),
         Counter("store_failures", "Calls that the store did not answer.", ["operation", "code"], **within),
+        Counter("home_failures", "Times that the home gave no decisions at all.", ["code"], **within),
         Gauge("waiting_writes", "Acts that wait for the store.", multiprocess_mode="livesum", **within),
         Gauge("open_requests", "Requests being answered.", multiprocess_mode="livesum", **within),
     )

@@ -130,6 +130,7 @@ async def running(
         settings,
         around_store=lambda store: TimedStore(store, metrics),
         make_services=partial(CountedServices, metrics=metrics),
+        on_failure=metrics.home_failed,
         recheck_seconds=recheck_seconds,
     )
     bound = listening_socket(HOST, 0)
