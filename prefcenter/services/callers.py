@@ -90,7 +90,7 @@ class ApiKeys:
 
         Raises InvalidInput where the label is no slug, no scope is named, or it would have ended already.
         """
-        check_slug("label", label)
+        check_slug(label, "label")
         now_ms = self._clock()
         if not scopes:
             raise InvalidInput(f"scope: expected at least one of {', '.join(CallerScope)}")
