@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from hashlib import blake2b
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from prefcenter.domain.terms import AddressKind, RefusalReason
 from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring, load_keyring
+from prefcenter.services.acts import Once
 from prefcenter.services.recording import Recording
 from prefcenter.storage.sqlite import SqliteStore
 from tests.factories import NOW, POLICY
@@ -43,11 +45,23 @@ async def write_until_killed(store: SqliteStore, keyring: Keyring, cycle: str) -
 async def write(recording: Recording, cycle: str, writer: int) -> None:
     """Refuse new addresses; every fourth act is on the one address that all writers share, so that they conflict."""
     for number in count(1):
-        is_shared = number % 4 == 0
-        address = f"shared-{cycle}@example.com" if is_shared else f"person-{cycle}-{writer}-{number}@example.com"
-        source = f"list-{writer}-{number}"
-        await recording.suppress(address, RefusalReason.ON_REGISTRY, EVERYTHING, source)
-        say(f"{address} {source}")
+        act = act_of(cycle, writer, number)
+        address, source = act.split()
+        await recording.suppress(address, RefusalReason.ON_REGISTRY, EVERYTHING, source, once=once_for(act))
+        say(act)
+
+
+def act_of(cycle: str, writer: int, number: int) -> str:
+    """What a writer says of its act of a number: `ADDRESS SOURCE`."""
+    is_shared = number % 4 == 0
+    address = f"shared-{cycle}@example.com" if is_shared else f"person-{cycle}-{writer}-{number}@example.com"
+    return f"{address} list-{writer}-{number}"
+
+
+def once_for(act: str) -> Once | None:
+    """The idempotency key of an act; every third one has none."""
+    digest = blake2b(act.encode(), digest_size=16).digest()
+    return None if digest[0] % 3 == 0 else Once(digest, digest[::-1])
 
 
 def main(file: Path, keyring_file: Path) -> None:

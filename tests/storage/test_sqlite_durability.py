@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from prefcenter.storage.sqlite import SqliteStore
 from tests.contract.acts import DOCUMENT
 from tests.factories import POLICY
 from tests.storage.acknowledging_stores import STORES
+from tests.storage.kill_worker import act_of, once_for
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("PREFCENTER_KILLS", "200"))
@@ -90,7 +91,10 @@ def killer(path: Path, keyring: Keyring, seed: int) -> Iterator[Killer]:
 
 
 def lost(path: Path, keyring: Keyring, acknowledged: Sequence[str], *, audited: bool) -> set[str]:
-    """The acknowledged acts that a freshly opened store does not have; its chain must be whole in any case."""
+    """The acknowledged acts that a freshly opened store does not have, or not with their receipts.
+
+    Its chain must be whole in any case. Of an act that was under way both act and receipt are there, or neither is.
+    """
 
     async def look() -> set[str]:
         store = SqliteStore(path, keyring)
@@ -98,23 +102,44 @@ def lost(path: Path, keyring: Keyring, acknowledged: Sequence[str], *, audited: 
             heads = await store.heads(POLICY.controller)
             if audited:
                 assert (await store.audit(POLICY.controller, [heads])).findings == ()
-            return await _missing(store, keyring, acknowledged)
+            under_way = [act for act in _next_acts(acknowledged) if once_for(act) is not None]
+            refused, kept = await _refused(store, keyring, under_way), await _with_receipt(store, under_way)
+            assert refused == kept
+            done = await _refused(store, keyring, acknowledged) & await _with_receipt(store, acknowledged)
+            return set(acknowledged) - done
         finally:
             await store.close()
 
     return asyncio.run(look())
 
 
-async def _missing(store: SqliteStore, keyring: Keyring, acknowledged: Sequence[str]) -> set[str]:
+def _next_acts(acknowledged: Sequence[str]) -> set[str]:
+    """For each writer of each cycle the act that follows what it saw acknowledged, and during which it was killed."""
+    last: dict[tuple[str, int], int] = {}
+    for act in acknowledged:
+        address, source = act.split()
+        cycle, (writer, number) = address.partition("@")[0].split("-")[1], map(int, source.split("-")[1:])
+        last[cycle, writer] = max(number, last.get((cycle, writer), 0))
+    return {act_of(cycle, writer, number + 1) for (cycle, writer), number in last.items()}
+
+
+async def _with_receipt(store: SqliteStore, acts: Iterable[str]) -> set[str]:
+    """The acts whose receipt is kept, or that were to have none."""
+    keys = [(act, once_for(act)) for act in acts]
+    return {act for act, once in keys if once is None or await store.receipt(POLICY.controller, once.name, 0)}
+
+
+async def _refused(store: SqliteStore, keyring: Keyring, acts: Collection[str]) -> set[str]:
+    """The acts that are on record."""
     digester = Digester(keyring, POLICY.controller)
 
     def subject(act: str) -> Digest:
         address = parse(act.split()[0], AddressKind.EMAIL, country=POLICY.country)
         return digester.of_address(address).subject
 
-    records = await store.load(POLICY.controller, [subject(act) for act in acknowledged])
+    records = await store.load(POLICY.controller, [subject(act) for act in acts])
     kept = {(record.subject, refusal.source) for record in records for refusal in record.refusals}
-    return {act for act in acknowledged if (subject(act), act.split()[1]) not in kept}
+    return {act for act in acts if (subject(act), act.split()[1]) in kept}
 
 
 async def _adopt_policy(path: Path, keyring: Keyring) -> None:
