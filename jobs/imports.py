@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from jobs.lists import Column, OpenList, RawRecord, open_list
 from prefcenter.domain.address.blanks import stripped
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import HASH_BYTES, Digest, DigestKind
 from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput, InvalidTime, PrefcenterError
 from prefcenter.domain.events import Cell, Scope
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind, Channel, RefusalReason
@@ -27,6 +27,7 @@ from prefcenter.services.importing import GrantRow, RefusalRow, RowOutcome
 BATCH_ROWS = 1_000
 FAULTS_TOLD_MAX = 20
 ADDED_HEADINGS = ("prefcenter_line", "prefcenter_fault")
+HASHED_KINDS = frozenset({AddressKind.EMAIL, AddressKind.PHONE})
 
 
 class Importer(Protocol):
@@ -37,19 +38,28 @@ class Importer(Protocol):
     def checked_scope(self, reason: RefusalReason, scope: Scope, source: str, kind: AddressKind) -> Scope: ...
 
     async def refuse(
-        self, rows: Sequence[RefusalRow], reason: RefusalReason, scope: Scope, source: str, kind: AddressKind
+        self,
+        rows: Sequence[RefusalRow],
+        reason: RefusalReason,
+        scope: Scope,
+        source: str,
+        kind: AddressKind,
+        hashes: DigestKind | None = None,
     ) -> Sequence[RowOutcome | PrefcenterError]: ...
 
     async def grant(self, rows: Sequence[GrantRow]) -> Sequence[RowOutcome | PrefcenterError]: ...
 
-    def subjects(self, address: str, kind: AddressKind) -> Sequence[Digest]: ...
+    def subjects(self, address: str, kind: AddressKind, hashes: DigestKind | None = None) -> Sequence[Digest]: ...
 
     async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalImport:
-    """A list of people not to contact. `channel` says what the addresses are; `scope` what is refused."""
+    """A list of people not to contact. `channel` says what the addresses are; `scope` what is refused.
+
+    `hashes`: a vendor handed out hashes of that kind instead of addresses.
+    """
 
     path: Path
     channel: Channel
@@ -59,6 +69,7 @@ class RefusalImport:
     column: str | None = None
     time_column: str | None = None
     replace_registry: bool = False
+    hashes: DigestKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +119,19 @@ async def import_refusals(
         raise InvalidInput("--replace-registry: goes with --reason on_registry")
     kind = KIND_OF_CHANNEL[plan.channel]
     scope = importer.checked_scope(plan.reason, plan.scope, plan.source, kind)
-    opened = open_list(plan.path, plan.channel, country, plan.column)
+    if plan.hashes is not None and kind not in HASHED_KINDS:
+        raise InvalidInput("--hashes: vendors hash email addresses and phone numbers")
+    digits = None if plan.hashes is None else 2 * HASH_BYTES[plan.hashes]
+    opened = open_list(plan.path, plan.channel, country, plan.column, hash_digits=digits)
     columns = _RefusalColumns(opened, plan)
     begun_ms = await importer.begin(bytes.fromhex(opened.sha256), _options(plan, scope))
     listed: set[bytes] = set()
 
     async def refuse(rows: Sequence[RefusalRow]) -> Sequence[RowOutcome | PrefcenterError]:
-        outcomes = await importer.refuse(rows, plan.reason, scope, plan.source, kind)
+        outcomes = await importer.refuse(rows, plan.reason, scope, plan.source, kind, plan.hashes)
         if plan.replace_registry:
             valid = (row for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, RowOutcome))
-            listed.update(digest.value for row in valid for digest in importer.subjects(row.address, kind))
+            listed.update(digest.value for row in valid for digest in importer.subjects(row.address, kind, plan.hashes))
         return outcomes
 
     report = await _import(opened, lambda record: columns.row(record, begun_ms), refuse, progress)
@@ -139,8 +153,9 @@ async def import_grants(
 def _options(plan: RefusalImport, scope: Scope) -> list[str]:
     """What makes two imports of one file the same import."""
     columns = (plan.column or "", plan.time_column or "", "replace" if plan.replace_registry else "")
+    hashes = () if plan.hashes is None else (plan.hashes.name,)
     parts = (scope.purpose, scope.purpose_class, scope.channel, scope.data_use)
-    return [plan.channel, plan.reason, plan.source, *columns, *(part or "" for part in parts)]
+    return [plan.channel, plan.reason, plan.source, *columns, *(part or "" for part in parts), *hashes]
 
 
 def _require_whole(plan: RefusalImport, report: ImportReport, listed: Set[bytes]) -> None:

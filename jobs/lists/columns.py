@@ -23,6 +23,9 @@ LONGEST_HEADING_SHOWN = 40
 EMAIL_IN_A_CELL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
 NUMBER_IN_A_HEADING = re.compile(r"\d{4}")
 FEWEST_DIGITS_OF_A_NUMBER = 6
+FEWEST_DIGITS_OF_A_HASH = 16
+HEX = re.compile("[0-9A-Fa-f]+")
+HASH_HEADING = re.compile("hash|digest|md5|sha1|sha256|sha512")
 PLACE_WITH_NUMBER = re.compile(r"\d.*[,\n]|[,\n].*\d", re.DOTALL)
 
 # Headings in English, French, German, Spanish, Italian, Portuguese, Dutch, the Scandinavian languages and Polish,
@@ -66,7 +69,8 @@ class Column:
 class ColumnFinder:
     """Finds columns of one list. `first` is the record that may be the header; `sample` are records after it.
 
-    `has_names`: the format itself names its columns, so `first` holds their names and never a contact.
+    `has_names`: the format itself names its columns, so `first` holds their names and never a contact. `hash_digits`:
+    what is sought are hashes of addresses, in hex of that many digits.
     """
 
     name: str
@@ -75,6 +79,7 @@ class ColumnFinder:
     first: RawRecord
     sample: Sequence[RawRecord]
     has_names: bool = False
+    hash_digits: int | None = None
 
     @property
     def is_first_surely_data(self) -> bool:
@@ -105,7 +110,7 @@ class ColumnFinder:
     def _detected(self, headings: Sequence[str] | None) -> Column:
         kind = KIND_OF_CHANNEL[self.channel]
         filled = [index for index in range(self._width) if self._mostly_parses(index)]
-        titled = [index for index, heading in enumerate(headings or ()) if is_heading_of(heading, kind)]
+        titled = [index for index, heading in enumerate(headings or ()) if self._is_heading(heading)]
         both = [index for index in filled if index in titled]
         candidates = both or sorted({*filled, *titled})
         if len(candidates) != 1:
@@ -123,7 +128,14 @@ class ColumnFinder:
         filled = [cell for cell in cells if stripped(cell)]
         return 2 * sum(map(self._parses, filled)) >= max(1, len(filled))
 
+    def _is_heading(self, heading: str) -> bool:
+        if self.hash_digits is not None:
+            return HASH_HEADING.search(_folded(heading)) is not None
+        return is_heading_of(heading, KIND_OF_CHANNEL[self.channel])
+
     def _parses(self, cell: str) -> bool:
+        if self.hash_digits is not None:
+            return len(stripped(cell)) == self.hash_digits and HEX.fullmatch(stripped(cell)) is not None
         kind = KIND_OF_CHANNEL[self.channel]
         if kind is AddressKind.EMAIL and "@" not in cell:
             return False
@@ -135,6 +147,8 @@ class ColumnFinder:
 
     def _could_be_address(self, cell: str) -> bool:
         """Whether a cell could be an address of the channel, even one with a defect that keeps it from being read."""
+        if self.hash_digits is not None:
+            return len(cell) >= FEWEST_DIGITS_OF_A_HASH and HEX.fullmatch(stripped(cell)) is not None
         looks_like_one: dict[AddressKind, Callable[[str], object]] = {
             AddressKind.EMAIL: EMAIL_IN_A_CELL.search,
             AddressKind.PHONE: lambda text: sum(map(str.isdigit, text)) >= FEWEST_DIGITS_OF_A_NUMBER,
@@ -144,10 +158,11 @@ class ColumnFinder:
         return bool(looks_like_one[KIND_OF_CHANNEL[self.channel]](cell)) or self._parses(cell)
 
     def _undecided(self, candidates: Sequence[int], headings: Sequence[str] | None, kind: AddressKind) -> InvalidList:
+        noun = NOUNS[kind] if self.hash_digits is None else f"hashes of {self.hash_digits} hex digits"
         if candidates:
-            message = f"{labels(candidates, headings)} could each hold the {NOUNS[kind]}"
+            message = f"{labels(candidates, headings)} could each hold the {noun}"
         else:
-            message = f"no column holds {NOUNS[kind]}; there are {labels(range(self._width), headings)}"
+            message = f"no column holds {noun}; there are {labels(range(self._width), headings)}"
         return list_fault(self.name, self.first.line, "header", f"{message}; choose one with --address-column")
 
 

@@ -15,10 +15,14 @@ BATCH_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class SoughtColumn:
-    """A column of addresses for a channel; `named` by heading or number, None: the only one that can be meant."""
+    """A column of addresses for a channel; `named` by heading or number, None: the only one that can be meant.
+
+    `hash_digits`: it holds hashes of addresses, in hex of that many digits.
+    """
 
     channel: Channel
     named: str | None = None
+    hash_digits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

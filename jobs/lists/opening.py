@@ -168,13 +168,16 @@ def open_list(
     country: str,
     address_column: str | None = None,
     class_column: str | None = None,
+    *,
+    hash_digits: int | None = None,
 ) -> OpenList:
     """Open a file of delimited text, packed or not, to read the addresses of a channel.
 
+    `hash_digits`: hashes of addresses, in hex of so many digits, stand there instead.
     `country` is where a phone number without a prefix and a postal address without a country belong. Raises InvalidList
     for whatever cannot be read as a list, and where the address column cannot be told.
     """
-    sought = Sought((SoughtColumn(channel, address_column),), country, class_column)
+    sought = Sought((SoughtColumn(channel, address_column, hash_digits),), country, class_column)
     return open_text(file_content(path), sought)
 
 
@@ -226,7 +229,10 @@ def _address_columns(
     name: str, first: RawRecord, rows: Sequence[RawRecord], sought: Sought
 ) -> tuple[tuple[Column, ...], bool]:
     """The columns of addresses, and whether the first record is a header: for none of them it may be a contact."""
-    finders = [ColumnFinder(name, column.channel, sought.country, first, rows) for column in sought.addresses]
+    finders = [
+        ColumnFinder(name, column.channel, sought.country, first, rows, hash_digits=column.hash_digits)
+        for column in sought.addresses
+    ]
     found = [finder.address_column(column.named) for finder, column in zip(finders, sought.addresses, strict=True)]
     has_header = all(is_header for _, is_header in found)
     return tuple(column if has_header else Column(column.index) for column, _ in found), has_header

@@ -23,6 +23,7 @@ from prefcenter.cli.options import (
 )
 from prefcenter.cli.program import without_addresses
 from prefcenter.cli.progress import bytes_progress
+from prefcenter.domain.digest import HASH_KINDS, DigestKind
 from prefcenter.domain.events import Cell, Scope
 from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
 from prefcenter.services.importing import RowOutcome
@@ -30,6 +31,16 @@ from prefcenter.services.slugs import check_slug
 from prefcenter.settings import Settings
 
 IMPORTED_REASONS = [reason for reason in RefusalReason if reason is not RefusalReason.ERASED]
+
+
+class HashKindType(click.Choice[Any]):
+    """A kind of hash by its name."""
+
+    def __init__(self) -> None:
+        super().__init__([kind.name.lower() for kind in HASH_KINDS])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> DigestKind:
+        return value if isinstance(value, DigestKind) else DigestKind[super().convert(value, param, ctx).upper()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,7 @@ class ImportOptions:
     column: str | None
     time_column: str | None
     replace_registry: bool
+    hashes: DigestKind | None
     grant: bool
     wording_column: str | None
     method_column: str | None
@@ -66,6 +78,12 @@ class ImportOptions:
 )
 @click.option("--time-column", metavar="NAME", help="The column that says when; else a refusal is as of this import.")
 @click.option("--replace-registry", is_flag=True, help="This is the registry's list in full: lift who is not on it.")
+@click.option(
+    "--hashes",
+    type=HashKindType(),
+    metavar="KIND",
+    help="The column holds hashes of addresses, as vendors hand them out: md5, sha1, sha256 or sha512.",
+)
 @click.option("--grant", is_flag=True, help="The list holds consents, not refusals.")
 @click.option("--wording-column", metavar="NAME", help="With --grant: what each person was shown.")
 @click.option("--method-column", metavar="NAME", help="With --grant: how each person said yes.")
@@ -116,12 +134,13 @@ def _refusal_plan(chosen: ImportOptions) -> RefusalImport:
         column=chosen.column,
         time_column=chosen.time_column,
         replace_registry=chosen.replace_registry,
+        hashes=chosen.hashes,
     )
 
 
 def _grant_plan(chosen: ImportOptions) -> GrantImport:
-    if chosen.reason or chosen.purpose_class or chosen.replace_registry:
-        raise click.UsageError("--grant goes with neither --reason, --class nor --replace-registry.")
+    if chosen.reason or chosen.purpose_class or chosen.replace_registry or chosen.hashes:
+        raise click.UsageError("--grant goes with none of --reason, --class, --replace-registry and --hashes.")
     if not (chosen.time_column and chosen.wording_column and chosen.method_column):
         raise click.UsageError("--grant needs --time-column, --wording-column and --method-column.")
     if (chosen.purpose is None) == (chosen.data_use is None):

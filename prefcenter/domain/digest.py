@@ -19,11 +19,23 @@ class DigestKind(IntEnum):
     POST = 4
     PUSH = 5
     DOMAIN = 6
+    MD5 = 7
+    SHA1 = 8
+    SHA256 = 9
+    SHA512 = 10
     CONTACT = 11
 
 
 CONTACT_RULES = 1
 """The CRM's own id of a contact has no forms, so its rules never change."""
+
+HASH_RULES = 1
+"""What vendors hash is the address as it is written, so its rules never change either."""
+
+HASH_KINDS = (DigestKind.MD5, DigestKind.SHA1, DigestKind.SHA256, DigestKind.SHA512)
+"""Hashes that vendors hand out instead of addresses; each is digested again, for anybody could guess at it alone."""
+
+HASH_BYTES = {DigestKind.MD5: 16, DigestKind.SHA1: 20, DigestKind.SHA256: 32, DigestKind.SHA512: 64}
 
 SUBJECT_KIND = {
     AddressKind.EMAIL: DigestKind.MAILBOX,

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 from prefcenter.domain.address import Address, Forms
-from prefcenter.domain.digest import CONTACT_RULES, DIGEST_BYTES, SUBJECT_KIND, Digest, DigestKind
+from prefcenter.domain.digest import (
+    CONTACT_RULES,
+    DIGEST_BYTES,
+    HASH_KINDS,
+    HASH_RULES,
+    SUBJECT_KIND,
+    Digest,
+    DigestKind,
+)
 from prefcenter.security.keyring import Key, Keyring, KeyUse, subkey
 
 if TYPE_CHECKING:
     from prefcenter.security.vector_digests import VectorKey
+
+
+HASH_MARK = DigestKind.SHA256
+_HASHERS: Mapping[DigestKind, Callable[[bytes], hashlib._Hash]] = {
+    # Broken as they are, MD5 and SHA-1 are what vendors hand out; here they only find an entry.
+    DigestKind.MD5: partial(hashlib.md5, usedforsecurity=False),
+    DigestKind.SHA1: partial(hashlib.sha1, usedforsecurity=False),
+    DigestKind.SHA256: hashlib.sha256,
+    DigestKind.SHA512: hashlib.sha512,
+}
 
 
 def digest(match_key: bytes, kind: DigestKind, form: str) -> bytes:
@@ -30,11 +49,12 @@ class AddressDigests:
     subjects: tuple[Digest, ...]
     exacts: frozenset[Digest]
     domains: tuple[Digest, ...]
+    hashes: tuple[Digest, ...] = ()
 
     @property
     def looked_up(self) -> tuple[Digest, ...]:
-        """Every record that can speak about this address: its own, and whole-domain ones."""
-        return self.subjects + self.domains
+        """Every record that can speak about this address: its own, whole-domain ones, and those of vendors' hashes."""
+        return self.subjects + self.domains + self.hashes
 
 
 class Digester:
@@ -43,7 +63,8 @@ class Digester:
     def __init__(self, keyring: Keyring, controller: str) -> None:
         self._keys = tuple((key.id, _match_key(key, controller)) for key in keyring.lookup_keys)
 
-    def of_address(self, address: Address) -> AddressDigests:
+    def of_address(self, address: Address, *, with_hashes: bool = False) -> AddressDigests:
+        """All digests of an address; those of vendors' hashes only where a store holds any, for they take time."""
         subjects, exacts, domains = [], [], []
         subject_kind = SUBJECT_KIND[address.kind]
         for key_id, match_key in self._keys:
@@ -51,7 +72,26 @@ class Digester:
                 subjects.append(_digest(match_key, subject_kind, key_id, forms, forms.mailbox))
                 exacts.append(_digest(match_key, DigestKind.EXACT, key_id, forms, forms.exact))
                 domains += [_digest(match_key, DigestKind.DOMAIN, key_id, forms, name) for name in forms.domains]
-        return AddressDigests(subjects[0], exacts[0], tuple(subjects), frozenset(exacts), tuple(domains))
+        hashes = self._hashes_of(address) if with_hashes else ()
+        return AddressDigests(subjects[0], exacts[0], tuple(subjects), frozenset(exacts), tuple(domains), hashes)
+
+    def _hashes_of(self, address: Address) -> tuple[Digest, ...]:
+        hashed = [(kind, _HASHERS[kind](text.encode()).hexdigest()) for text in address.hashed for kind in HASH_KINDS]
+        return tuple(digest for kind, vendors_hash in hashed for digest in self.of_hash(kind, vendors_hash))
+
+    def of_hash(self, kind: DigestKind, vendors_hash: str) -> tuple[Digest, ...]:
+        """The digests of a vendor's hash, as lower-case hex; the one that new events are written under first."""
+        return tuple(
+            Digest(kind, key_id, HASH_RULES, digest(match_key, kind, vendors_hash)) for key_id, match_key in self._keys
+        )
+
+    @cached_property
+    def hash_marks(self) -> tuple[Digest, ...]:
+        """The digests of no hash at all: one of them has a record as soon as any vendor's hash has one.
+
+        Looked up with every batch of addresses, it says whether their hashes have to be looked up too.
+        """
+        return self.of_hash(HASH_MARK, "")
 
     def vector_keys(self) -> dict[int, VectorKey]:
         """The match keys by id, the active one first, to digest the forms of whole lists with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefcenter.domain.address import Address, infer_kind, parse
 from prefcenter.domain.decision import Decision, Request, decide
@@ -59,10 +59,14 @@ class Decisions:
         return decision
 
     async def decide_many(self, questions: Sequence[Question], now_ms: int) -> Sequence[Decision]:
-        """Decisions in the order of the questions, from one round trip to the store."""
+        """Decisions in the order of the questions, from one round trip to the store; two where it holds hashes."""
         prepared = [self._prepare(question) for question in questions]
         subjects = [subject for item in prepared for subject in item.looked_up]
-        records = await self._store.load(self.policy.controller, subjects)
+        records = list(await self._store.load(self.policy.controller, [*subjects, *self._digester.hash_marks]))
+        if any(record.subject in self._digester.hash_marks for record in records):
+            prepared = [self._with_hashes(item) for item in prepared]
+            hashes = [subject for item in prepared if item.digests for subject in item.digests.hashes]
+            records += await self._store.load(self.policy.controller, hashes)
         by_subject = {record.subject: record for record in records}
         sent = await self._sends(prepared, now_ms)
         return [decide(self.policy, _found(item, by_subject), _request(item, sent), now_ms) for item in prepared]
@@ -79,6 +83,11 @@ class Decisions:
             since_ms = now_ms - known.cap.days * MS_PER_DAY
             sent[purpose] = await self._store.sends(self.policy.controller, purpose, subjects, since_ms)
         return sent
+
+    def _with_hashes(self, item: _Prepared) -> _Prepared:
+        if item.address is None:
+            return item
+        return replace(item, digests=self._digester.of_address(item.address, with_hashes=True))
 
     async def heads(self) -> tuple[Head, ...]:
         """How far the ledger goes now; a scrub compares it before and after.

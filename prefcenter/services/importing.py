@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from prefcenter.domain.decision import covers
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError, StoreBusy, VersionConflict
 from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
@@ -96,16 +96,32 @@ class Importing:
         return self._admission.checked_scope(reason, scope, kind)
 
     async def refuse(
-        self, rows: Sequence[RefusalRow], reason: RefusalReason, scope: Scope, source: str, kind: AddressKind
+        self,
+        rows: Sequence[RefusalRow],
+        reason: RefusalReason,
+        scope: Scope,
+        source: str,
+        kind: AddressKind,
+        hashes: DigestKind | None = None,
     ) -> Sequence[RowOutcome | RowError]:
-        """Import refusals; an outcome for each row in order. The scope is one that `checked_scope` gave."""
+        """Import refusals; an outcome for each row in order. The scope is one that `checked_scope` gave.
+
+        With `hashes` the rows hold a vendor's hashes of that kind instead of addresses.
+        """
         now_ms = self._clock()
 
         def prepare(row: RefusalRow) -> _Prepared:
             event = Refused(now_ms, stated_time(row.at_ms, now_ms), reason, scope, source)
-            return _Prepared(self._targets.of_kind(row.address, kind), event)
+            return _Prepared(self._target(row.address, kind, hashes), event)
 
-        return await self._import(_prepare_all(rows, prepare))
+        prepared = _prepare_all(rows, prepare)
+        marks = [] if hashes is None else [row for row in prepared if isinstance(row, _Prepared)][:1]
+        # A batch that holds a hash also marks the store as one that does, before anything in it can be looked up.
+        marked = [_Prepared(self._targets.hash_mark, row.event) for row in marks]
+        return (await self._import([*marked, *prepared]))[len(marked) :]
+
+    def _target(self, text: str, kind: AddressKind, hashes: DigestKind | None) -> Target:
+        return self._targets.of_kind(text, kind) if hashes is None else self._targets.of_hash(hashes, text)
 
     async def grant(self, rows: Sequence[GrantRow]) -> Sequence[RowOutcome | RowError]:
         """Import consents; an outcome for each row in order."""
@@ -121,9 +137,9 @@ class Importing:
 
         return await self._import(_prepare_all(rows, prepare))
 
-    def subjects(self, address: str, kind: AddressKind) -> Sequence[Digest]:
-        """Every digest under which an address of a list may be on record. Raises InvalidAddress."""
-        return self._targets.of_kind(address, kind).records_of
+    def subjects(self, address: str, kind: AddressKind, hashes: DigestKind | None = None) -> Sequence[Digest]:
+        """Every digest under which an address (or a hash) of a list may be on record. Raises InvalidAddress."""
+        return self._target(address, kind, hashes).records_of
 
     async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int:
         """A registry's list for a scope was replaced in full: lift its refusals from every record it no longer names.
@@ -132,8 +148,9 @@ class Importing:
         """
         lifted = 0
         async for page in self._store.scan(self._policy.controller):
-            gone = [record for record in page if record.subject.value not in listed and _is_on(record, registry)]
-            for record in gone:
+            unlisted = (record for record in page if record.subject.value not in listed)
+            marks = self._targets.hash_mark.records_of
+            for record in [record for record in unlisted if _is_on(record, registry) and record.subject not in marks]:
                 target = Target(record.subject, (record.subject,), None)
                 outcome = await self._recording.record_on_all(
                     target, lambda received, _: Delisted(received, registry, scope, begun_ms)

@@ -140,11 +140,11 @@ class Recording:
         is kept as pending, and opens nothing until the person confirms it.
         """
         self._admission.check_consent(consent)
-        target = self._targets.of(text, consent.cell.channel or channel)
+        target = self._targets.to_weigh(self._targets.of(text, consent.cell.channel or channel))
         stated_ms = self._stated(consent.given_ms)
 
         async def gather() -> tuple[Sequence[Change], Outcomes]:
-            drafts = await self._load(target, and_domains=not is_confirmed)
+            drafts = await self._load(target, and_elsewhere=not is_confirmed)
             event = granted(target, consent, self._received_ms(drafts), stated_ms)
             outcome = self._fold_consent(drafts, target, event, is_confirmed=is_confirmed)
             return drafts.changes, (outcome,)
@@ -171,11 +171,11 @@ class Recording:
         consents = [Consent(choice.cell, *given) for choice in choices]
         for choice, consent in zip(choices, consents, strict=True):
             self._check_choice(choice, consent, address_kind(text, choice.cell.channel or channel))
-        target = self._targets.of(text, channel)
+        target = self._targets.to_weigh(self._targets.of(text, channel))
         stated_ms = self._stated(evidence.given_ms)
 
         async def gather() -> tuple[Sequence[Change], Outcomes]:
-            drafts = await self._load(target, and_domains=True)
+            drafts = await self._load(target, and_elsewhere=True)
             received_ms = self._received_ms(drafts)
             outcomes = [
                 self._fold_consent(drafts, target, event, is_confirmed=is_confirmed, unless_permitted=True)
@@ -221,7 +221,7 @@ class Recording:
         check_slug(cause, "cause")
         if reason not in LIFTED_BY_ADMINISTRATOR:
             raise ActRefused(f"{reason.value} is not lifted by an administrator: {_OTHER_WAYS[reason]}")
-        target = self._targets.of(whom, channel)
+        target = self._targets.with_hashes(self._targets.of(whom, channel))
         return await self.record_on_all(
             target, lambda received, _: Lifted(received, reason, cause, purpose, channel), once
         )
@@ -229,7 +229,7 @@ class Recording:
     async def record_delivery(self, text: str, channel: Channel, source: str) -> Outcome:
         """A verified delivery: bounces on that channel are over. `absent` where none stands."""
         check_slug(source, "source")
-        target = self._targets.of(text, channel)
+        target = self._targets.with_hashes(self._targets.of(text, channel))
         return await self.record_on_all(target, lambda received, _: Delivered(received, channel, source))
 
     async def record_on_all(self, target: Target, make: EventMaker, once: Once | None = None) -> Outcome:
@@ -283,11 +283,11 @@ class Recording:
         return Outcome.UNCHANGED if after is None else Outcome.RECORDED
 
     def _standing(self, drafts: Drafts, target: Target, cell: Cell) -> RefusalReason | None:
-        records = drafts.existing((*target.records_of, *target.domains))
+        records = drafts.existing((*target.records_of, *target.elsewhere))
         return standing_refusal(self._policy, records, _request(target, cell), self._clock())
 
     def _is_permitted(self, drafts: Drafts, target: Target, cell: Cell) -> bool:
-        records = drafts.existing((*target.records_of, *target.domains))
+        records = drafts.existing((*target.records_of, *target.elsewhere))
         return decide(self._policy, records, _request(target, cell), self._clock()).is_allowed
 
     async def _erase(self, target: Target, scope: Scope, source: str, at_ms: int | None, once: Once | None) -> Outcome:
@@ -336,8 +336,8 @@ class Recording:
         held = contact.description.addresses if contact is not None and contact.description is not None else ()
         return [*target.records_of, *held]
 
-    async def _load(self, target: Target, *, and_domains: bool = False) -> Drafts:
-        subjects = (*target.records_of, *target.domains) if and_domains else target.records_of
+    async def _load(self, target: Target, *, and_elsewhere: bool = False) -> Drafts:
+        subjects = (*target.records_of, *target.elsewhere) if and_elsewhere else target.records_of
         return await load_within_reach(self._store, self._policy.controller, subjects)
 
     def _received_ms(self, drafts: Drafts) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from string import hexdigits
 
 from prefcenter.domain.address import RULES_VERSIONS, Address, parse, parse_domain
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import HASH_BYTES, Digest, DigestKind
+from prefcenter.domain.errors import InvalidAddress
 from prefcenter.domain.terms import AddressKind, Channel
 from prefcenter.security.digests import Digester
 from prefcenter.services.decisions import address_kind
@@ -28,15 +30,15 @@ class Target:
     """Where an act is written: the digest to write under, and all records that may already be there.
 
     `exacts` are the digests of the exact address under every live key; `exact`, the one that writes, is among them.
-    `domains` are the whole-domain records that speak about the address too, which no act on it changes. `address` is
-    None for a whole domain and for a contact.
+    `elsewhere` are records that speak about the address too, of whole domains and of vendors' hashes; a consent has to
+    be weighed against them. `address` is None for a whole domain and for a contact.
     """
 
     write_to: Digest
     records_of: Sequence[Digest]
     exact: Digest | None
     exacts: frozenset[Digest] = frozenset()
-    domains: Sequence[Digest] = ()
+    elsewhere: Sequence[Digest] = ()
     address: Address | None = None
 
 
@@ -62,3 +64,28 @@ class Targets:
         address = parse(text, kind, country=self._country)
         digests = self._digester.of_address(address)
         return Target(digests.subject, digests.subjects, digests.exact, digests.exacts, digests.domains, address)
+
+    def of_hash(self, kind: DigestKind, text: str) -> Target:
+        """The target of a vendor's hash of an address, in hex. Raises InvalidAddress for anything else."""
+        vendors_hash = text.strip().lower()
+        if len(vendors_hash) != 2 * HASH_BYTES[kind] or not set(vendors_hash) <= set(hexdigits):
+            raise InvalidAddress(f"is no {kind.name} hash in hex")
+        digests = self._digester.of_hash(kind, vendors_hash)
+        return Target(digests[0], digests, None)
+
+    @property
+    def hash_mark(self) -> Target:
+        """What is on record as soon as any vendor's hash is."""
+        marks = self._digester.hash_marks
+        return Target(marks[0], marks, None)
+
+    def with_hashes(self, target: Target) -> Target:
+        """The same target, its own records and those of its vendors' hashes taken together."""
+        return replace(target, records_of=(*target.records_of, *self._hashes_of(target)))
+
+    def to_weigh(self, target: Target) -> Target:
+        """The same target, the records of its vendors' hashes among those elsewhere that speak about it."""
+        return replace(target, elsewhere=(*target.elsewhere, *self._hashes_of(target)))
+
+    def _hashes_of(self, target: Target) -> Sequence[Digest]:
+        return () if target.address is None else self._digester.of_address(target.address, with_hashes=True).hashes

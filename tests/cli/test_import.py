@@ -288,7 +288,7 @@ def test_lists_of_other_channels_are_imported(
         (f"{MANUAL} --time-column when", "list.csv:1: header: --time-column names none of"),
         (f"{MANUAL} --replace-registry", "--replace-registry: goes with --reason on_registry"),
         (f"{MANUAL} --wording-column w", "--wording-column, --method-column and --expires-column go with --grant."),
-        (f"{GRANT} --reason manual", "--grant goes with neither --reason, --class nor --replace-registry."),
+        (f"{GRANT} --reason manual", "--grant goes with none of --reason, --class, --replace-registry and --hashes."),
         (f"{OC} --grant --purpose client-marketing --source crm", "--grant needs --time-column, --wording-column and"),
         (f"{GRANT} --data-use profiling", "--grant needs either --purpose or --data-use."),
         (f"{GRANT}", "list.csv:1: header: --time-column names none of"),

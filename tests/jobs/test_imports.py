@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from jobs.imports import (
     import_grants,
     import_refusals,
 )
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput, PrefcenterError, StoreFull
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
@@ -38,6 +39,7 @@ class RecordingImporter:
     granted: list[list[GrantRow]] = field(default_factory=list)
     delisted: list[tuple[str, Scope, frozenset[bytes], int]] = field(default_factory=list)
     begun: list[tuple[bytes, tuple[str, ...]]] = field(default_factory=list)
+    hashes: list[DigestKind | None] = field(default_factory=list)
     batches_until_full: int | None = None
 
     async def begin(self, file_sha256: bytes, options: Iterable[str]) -> int:
@@ -51,9 +53,16 @@ class RecordingImporter:
         return scope
 
     async def refuse(
-        self, rows: Sequence[RefusalRow], reason: RefusalReason, scope: Scope, source: str, kind: AddressKind
+        self,
+        rows: Sequence[RefusalRow],
+        reason: RefusalReason,
+        scope: Scope,
+        source: str,
+        kind: AddressKind,
+        hashes: DigestKind | None = None,
     ) -> Sequence[Outcome]:
         del reason, scope, source, kind
+        self.hashes.append(hashes)
         if len(self.refused) == self.batches_until_full:
             raise StoreFull("the disk is full; nothing was acknowledged")
         self.refused.append(list(rows))
@@ -63,8 +72,8 @@ class RecordingImporter:
         self.granted.append(list(rows))
         return [_outcome(row.address) for row in rows]
 
-    def subjects(self, address: str, kind: AddressKind) -> Sequence[Digest]:
-        del kind
+    def subjects(self, address: str, kind: AddressKind, hashes: DigestKind | None = None) -> Sequence[Digest]:
+        del kind, hashes
         return (a_digest(address),)
 
     async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int:
@@ -279,6 +288,44 @@ def test_an_import_that_cannot_be_done_hands_over_nothing(
         imported(refusals(a_list(tmp_path, "email\npat@acme.example\n"), **options), importer)  # type: ignore[arg-type]
     assert importer.refused == []
     assert importer.begun == []
+
+
+MD5_OF_PAT = hashlib.md5(b"pat@acme.example", usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"name,hash\nPat,{MD5_OF_PAT}\nKim,{'0f' * 16}\n",
+        f"name,x\nPat,{MD5_OF_PAT.upper()}\n",
+        f"{MD5_OF_PAT}\n{'0f' * 16}\n",
+        f"sha512,md5\n{'ab' * 64},{MD5_OF_PAT}\n",
+    ],
+)
+def test_the_column_of_a_vendors_hashes_is_found(tmp_path: Path, importer: RecordingImporter, text: str) -> None:
+    imported(refusals(a_list(tmp_path, text), hashes=DigestKind.MD5), importer)
+    assert importer.refused[0][0].address.lower() == MD5_OF_PAT
+    assert importer.hashes == [DigestKind.MD5]
+
+
+def test_a_list_without_hashes_of_that_length_is_an_error(tmp_path: Path, importer: RecordingImporter) -> None:
+    path = a_list(tmp_path, f"name,x\nPat,{MD5_OF_PAT}\n")
+    with pytest.raises(InvalidInput, match="no column holds hashes of 64 hex digits"):
+        imported(refusals(path, hashes=DigestKind.SHA256), importer)
+
+
+def test_hashes_are_of_email_addresses_and_phone_numbers(tmp_path: Path, importer: RecordingImporter) -> None:
+    path = a_list(tmp_path, f"md5\n{MD5_OF_PAT}\n")
+    plan = replace(refusals(path, hashes=DigestKind.MD5), channel=Channel.POST)
+    with pytest.raises(InvalidInput, match="--hashes: vendors hash email addresses and phone numbers"):
+        imported(plan, importer)
+
+
+def test_hashes_of_another_kind_are_another_import(tmp_path: Path, importer: RecordingImporter) -> None:
+    path = a_list(tmp_path, f"a,b\n{MD5_OF_PAT},{'0f' * 20}\n")
+    imported(refusals(path, hashes=DigestKind.MD5, column="1"), importer)
+    imported(refusals(path, hashes=DigestKind.SHA1, column="2"), importer)
+    assert importer.begun[0] != importer.begun[1]
 
 
 def test_progress_ends_with_the_whole_file(tmp_path: Path, importer: RecordingImporter) -> None:

@@ -35,7 +35,8 @@ MAX_ADDRESS_OCTETS = 254  # RFC 5321 section 4.5.3.1.3, less the angle brackets.
 
 
 def parse_email(text: str) -> Address:
-    local, domain = validated(_unwrapped(text))
+    bare = _unwrapped(text)
+    local, domain = validated(bare)
     exact_local = _fixpoint(_lower_nfc, _unquoted(local))
     exact = _joined(exact_local, domain)
     forms = tuple(
@@ -52,6 +53,7 @@ def parse_email(text: str) -> Address:
         masked=f"***@{user_host or domain}",
         may_be_business=not is_free_mail(domain, current),
         is_role=user_host is None and exact_local.partition("+")[0] in role_accounts(),
+        written=bare.lower(),
     )
 
 

@@ -27,13 +27,24 @@ class Forms:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One parsed address. `forms` has one entry for each of `RULES_VERSIONS`, in that order."""
+    """One parsed address. `forms` has one entry for each of `RULES_VERSIONS`, in that order.
+
+    `written` is the address as it was written, in lower case and without what was wrapped around it: what a vendor
+    hashes. Kinds of which nobody hands out hashes have none.
+    """
 
     kind: AddressKind
     forms: tuple[Forms, ...]
     masked: str
     may_be_business: bool = True
     is_role: bool = False
+    written: str | None = None
+
+    @property
+    def hashed(self) -> tuple[str, ...]:
+        """The texts whose hash may stand for this address in a vendor's list: as written, and as its mailbox."""
+        mailboxes = () if self.written is None else (self.written, *(forms.mailbox for forms in self.forms))
+        return tuple(dict.fromkeys(mailboxes))
 
     @property
     def current(self) -> Forms:

@@ -35,6 +35,7 @@ def parse_phone(text: str, country: str) -> Address:
         kind=AddressKind.PHONE,
         forms=same_under_every_version(exact, e164),
         masked=f"+{country_code} ***{e164[-2:]}",
+        written=stripped(text).lower(),
     )
 
 

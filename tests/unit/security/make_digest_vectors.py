@@ -14,7 +14,9 @@ from collections.abc import Iterator
 SECRETS = {1: bytes(range(32)), 2: bytes(range(255, 223, -1))}
 CONTROLLERS = ("acme", "one-contact-center")
 USES = ("match", "ledger")
-KIND_BYTES = {"exact": 1, "mailbox": 2, "phone": 3, "post": 4, "push": 5, "domain": 6, "contact": 11}
+KIND_BYTES = {"exact": 1, "mailbox": 2, "phone": 3, "post": 4, "push": 5, "domain": 6}
+KIND_BYTES |= {"md5": 7, "sha1": 8, "sha256": 9, "sha512": 10, "contact": 11}
+HASHED = ("pat@acme.example", "zoë@acme.example")
 FORMS = {
     "exact": (
         "pat@acme.example",
@@ -30,6 +32,10 @@ FORMS = {
     "post": ("post:GB|SW1A1AA|10", "post:DE|10115|7"),
     "push": ("push:3f9a0c", "push:" + "x" * 512),
     "domain": ("acme.example", "xn--bcher-kva.example"),
+    **{
+        name: tuple(hashlib.new(name, text.encode("utf-8")).hexdigest() for text in HASHED)
+        for name in ("md5", "sha1", "sha256", "sha512")
+    },
     "contact": ("crm-4711", "a.B_c:7~d"),
 }
 
