@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 2
+PORT ?= 8080
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
@@ -19,7 +20,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 unexport PREFCENTER_HOME PREFCENTER_STORE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-runtime demo test lint mutants bench soak lock clean
+.PHONY: help setup setup-runtime demo serve test lint mutants bench soak lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +31,9 @@ setup-runtime: $(RUNTIME)  ## Make .venv ready to run prefcenter, without the de
 
 demo: $(RUNTIME)  ## Scrub two made-up lists in a temporary home and explain the result.
 	@$(BIN)/prefcenter demo
+
+serve: $(RUNTIME)  ## Do the same, then serve the demo's home at 127.0.0.1:$(PORT) until Ctrl-C.
+	@$(BIN)/prefcenter demo --serve --port $(PORT)
 
 test: $(DEVELOPMENT) $(NODE)  ## Run the tests; the domain must be covered to its last branch.
 	$(BIN)/python -m pytest -n $(WORKERS) --cov=prefcenter/domain --cov-branch --cov-report=term-missing:skip-covered \

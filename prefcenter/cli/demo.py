@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 import textwrap
 import time
@@ -21,13 +22,14 @@ from jobs.demo.story import Story, play
 from jobs.scrub import Manifest, ScrubPlan, scrub
 from prefcenter.bootstrap import Services, audit, init_home, open_services
 from prefcenter.cli.counts import counted
+from prefcenter.cli.demo_server import ServedAnswer, ask_server, make_demo_key, request_body
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.cli.scrubbing import manifest_summary
 from prefcenter.domain.address import mask
 from prefcenter.domain.decision import Decision
 from prefcenter.domain.explanation import explain
 from prefcenter.services.ports import AuditReport
-from prefcenter.settings import read_settings
+from prefcenter.settings import ServingSettings, read_settings
 
 COLUMN_CHARACTERS = 42
 LINE_CHARACTERS = 80
@@ -43,16 +45,25 @@ class Demo:
     story: Story
     manifests: Sequence[Manifest]
     answers: Sequence[tuple[Sample, Decision]]
+    served: Sequence[ServedAnswer]
     audits: dict[str, AuditReport]
     seconds: float
 
     @property
     def is_whole(self) -> bool:
-        return not any(report.findings for report in self.audits.values())
+        return self.agreeing == len(self.answers) and not any(report.findings for report in self.audits.values())
+
+    @property
+    def agreeing(self) -> int:
+        """How many of the answers the running server gave as well."""
+        decided = [ServedAnswer(found.is_allowed, found.reason.value, found.clause) for _, found in self.answers]
+        return sum(one == other for one, other in zip(decided, self.served, strict=True))
 
 
 @click.command(short_help="Scrub two made-up lists in a temporary home, and explain.")
-def demo() -> int:
+@click.option("--serve", "goes_on", is_flag=True, help="Then serve the home until Ctrl-C, with a request to paste.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65_535), help="With --serve: where.")
+def demo(goes_on: bool, port: int) -> int:
     """Make a home and two lists in a temporary place, play opt-outs and consents, scrub both lists, and explain.
 
     \b
@@ -63,7 +74,26 @@ def demo() -> int:
     """
     played = asyncio.run(_play(Path(tempfile.mkdtemp(prefix="prefcenter-demo-"))))
     click.echo("\n".join(_summary(played)))
+    if goes_on and played.is_whole:
+        return _serve(played, port)
     return EXIT_DONE if played.is_whole else EXIT_NO
+
+
+def _serve(played: Demo, port: int) -> int:
+    """Serve the demo's home, and show how it is asked: the first of the questions that were answered above."""
+    from prefcenter.cli.serving import serve_settings
+
+    settings = read_settings({}, played.directory / "home")
+    token = asyncio.run(make_demo_key(settings))
+    sample, _ = played.answers[0]
+
+    def show_request(url: str) -> None:
+        click.echo(f"serving {url} until SIGTERM or Ctrl-C; ask it, for example:")
+        click.echo(f"curl {url} -H 'Authorization: Bearer {token}' \\")
+        click.echo("  -H 'Content-Type: application/json' \\")
+        click.echo(f"  -d '{json.dumps(request_body(sample.controller, sample.question))}'")
+
+    return serve_settings(settings, ServingSettings(), "127.0.0.1", port, show_request)
 
 
 async def _play(directory: Path) -> Demo:
@@ -78,8 +108,9 @@ async def _play(directory: Path) -> Demo:
         story = await play(campaign, alumni, services.clock())
         manifests = [await _scrub(services, made, directory) for made in lists]
         answers = [answer async for answer in _ask(services)]
+    served = await ask_server(settings, [sample for sample, _ in answers])
     audits = await audit(settings, [made.controller for made in lists])
-    return Demo(directory, lists, story, manifests, answers, audits, time.monotonic() - started)
+    return Demo(directory, lists, story, manifests, answers, served, audits, time.monotonic() - started)
 
 
 def demo_policies() -> Path:
@@ -116,6 +147,7 @@ def _summary(played: Demo) -> Iterator[str]:
     for sample, decision in played.answers:
         yield from _answer_lines(sample, decision)
     yield ""
+    yield f"A running server, asked the same over GraphQL: {played.agreeing} of {len(played.answers)} answers agree"
     for controller, report in played.audits.items():
         yield f"Ledger of {controller}: {counted(report.events, 'event')}, {'; '.join(report.findings) or 'whole'}"
     yield f"Look at {played.directory}:"

@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,9 @@ STOP_SECONDS = 5
 """What a worker gets beyond its draining time before it is killed."""
 
 
+Announce = Callable[[str], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Serving:
     """What one run of the command serves, and where."""
@@ -34,14 +37,11 @@ class Serving:
     given: ServingSettings
     host: str
     port: int
-
-    @property
-    def url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+    tell_url: Announce
 
     def announce(self) -> None:
-        click.echo(f"serving {self.url}/graphql until SIGTERM or Ctrl-C")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        self.tell_url(f"http://{host}:{self.port}/graphql")
 
 
 @click.command(short_help="Answer over HTTP: GraphQL for marketing tools.")
@@ -58,15 +58,25 @@ def serve(settings: Settings, host: str, port: int, workers: int) -> int:
 
     Callers need an API key: see `prefcenter apikey create --help`. Logs go to standard error.
     """
-    given = read_serving_settings(os.environ)
+    return serve_settings(settings, read_serving_settings(os.environ), host, port, _announce, workers)
+
+
+def serve_settings(
+    settings: Settings, given: ServingSettings, host: str, port: int, announce: Announce, workers: int = 1
+) -> int:
+    """Serve a home until told to stop; `announce` is told the URL of the API once it answers. Gives the exit code."""
     configure_logs()
     asyncio.run(_try(settings, given))
     reserved = _bound("--port", host, port)
-    serving = Serving(settings, given, host, reserved.getsockname()[1])
+    serving = Serving(settings, given, host, reserved.getsockname()[1], announce)
     if workers > 1:
         reserved.close()
         return _run_workers(serving, workers)
     return _run(serving, [reserved], _metrics_socket(given))
+
+
+def _announce(url: str) -> None:
+    click.echo(f"serving {url} until SIGTERM or Ctrl-C")
 
 
 async def _try(settings: Settings, given: ServingSettings) -> None:

@@ -95,7 +95,7 @@ class Reader:
             self._runs(Shown("prefcenter demo", shown.output), "")
         elif piped := re.fullmatch(r"echo (.+) \| (prefcenter .+)", typed):
             self._runs(Shown(piped[2], shown.output), piped[1] + "\n")
-        elif typed.startswith("prefcenter serve"):
+        elif typed.startswith(("prefcenter serve", "prefcenter demo --serve")):
             self._serves(shown)
         elif typed.startswith("prefcenter "):
             self._runs(shown, "")

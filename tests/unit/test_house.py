@@ -27,6 +27,7 @@ MAKE_TARGETS = (
     "setup",
     "setup-runtime",
     "demo",
+    "serve",
     "test",
     "lint",
     "mutants",
