@@ -163,7 +163,7 @@ def suppress(
     return _say(outcome, address, f"suppressed: {reason}")
 
 
-@click.command()
+@click.command(short_help="Lift refusals of one reason: an administrator's act.")
 @address_argument
 @controller_option
 @reason_option(required=True, reason_help="Which refusals: bounced, manual, minor, restricted or legal.")
