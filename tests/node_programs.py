@@ -11,8 +11,8 @@ ENVIRONMENT = Path(sys.prefix) / "node"
 SECONDS_MAX = 60
 
 
-async def run_in_node(program: str, *arguments: str) -> str:
-    """What a program of tests/node prints. It must end well, and say nothing on its error output."""
+async def run_in_node(program: str | Path, *arguments: str) -> str:
+    """What a program prints, one of tests/node where only its name is given. It must end well, and say nothing on its error output."""
     assert (ENVIRONMENT / ".installed").is_file(), "the packages for node are not there: run `make setup`"
     process = await asyncio.create_subprocess_exec(
         Path(sys.prefix) / "bin" / "node",
