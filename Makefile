@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 NODE := $(VENV)/node/.installed
-CODE := prefcenter jobs tests $(wildcard benchmarks)
+CODE := prefcenter jobs tests $(wildcard benchmarks) docs/examples
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --group install $(LOCK_ARGS)
 

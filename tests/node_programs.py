@@ -12,7 +12,7 @@ SECONDS_MAX = 60
 
 
 async def run_in_node(program: str | Path, *arguments: str) -> str:
-    """What a program prints, one of tests/node where only its name is given. It must end well, and say nothing on its error output."""
+    """What a program prints, one of tests/node where only a name is given. It must end well and complain of nothing."""
     assert (ENVIRONMENT / ".installed").is_file(), "the packages for node are not there: run `make setup`"
     process = await asyncio.create_subprocess_exec(
         Path(sys.prefix) / "bin" / "node",

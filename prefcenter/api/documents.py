@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     parse,
+    print_ast,
     specified_rules,
     validate,
 )
@@ -73,8 +75,13 @@ class TrustedDocuments:
             raise UntrustedDocument
         return text
 
-    def admits(self, text: str) -> bool:
-        return self.admits_any or document_id(text) in self.texts
+    def admits(self, document: DocumentNode) -> bool:
+        """Whether it is one of them, however it is laid out: many clients print a document anew before they send it."""
+        return self.admits_any or document_id(print_ast(document)) in self._printed_ids
+
+    @cached_property
+    def _printed_ids(self) -> frozenset[str]:
+        return frozenset(document_id(print_ast(parse(text))) for text in self.texts.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +110,28 @@ class DocumentDesk:
         """Raises GraphQLError where the document is not trusted, cannot be parsed or asks for too much."""
         if len(text) > self._limits.characters_max:
             raise limit_error("characters", self._limits.characters_max)
-        if not self.trusted.admits(text):
+        document = self._parsed(text)
+        if document is None or not self.trusted.admits(document):
             raise GraphQLError("untrusted", original_error=UntrustedDocument())
-        document = parse(
-            text,
-            max_lexical_tokens=self._limits.tokens_max,
-            max_comments=self._limits.comments_max,
-            allow_empty_selection_sets=False,
-        )
         check_document(document, self._limits)
         faults = validate(schema, document, self._rules, max_errors=VALIDATION_ERRORS_MAX, hide_suggestions=True)
         operations = (node for node in document.definitions if isinstance(node, OperationDefinitionNode))
         names = tuple(operation.name.value if operation.name else None for operation in operations)
         return Prepared(document, tuple(faults), names)
+
+    def _parsed(self, text: str) -> DocumentNode | None:
+        """None for what cannot be parsed on a server to which all but its own documents are the same."""
+        try:
+            return parse(
+                text,
+                max_lexical_tokens=self._limits.tokens_max,
+                max_comments=self._limits.comments_max,
+                allow_empty_selection_sets=False,
+            )
+        except GraphQLSyntaxError:
+            if self.trusted.admits_any:
+                raise
+            return None
 
 
 class PreparedDocument(SchemaExtension):

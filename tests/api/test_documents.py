@@ -106,8 +106,9 @@ def test_an_id_is_the_hash_of_the_text_without_the_blanks_around_it() -> None:
 def test_documents_are_found_by_id_and_by_text_alone() -> None:
     trusted = TrustedDocuments({document_id("{ a }"): "{ a }"})
     assert trusted.text_of(document_id("{ a }")) == "{ a }"
-    assert trusted.admits(" { a } ")
-    assert not trusted.admits("{a}")
+    assert trusted.admits(parse(" # as another client lays it out\n {a} "))
+    assert not trusted.admits(parse("{ a b }"))
+    assert not trusted.admits(parse("query Named { a }"))
     with pytest.raises(UntrustedDocument):
         trusted.text_of(document_id("{ b }"))
 
