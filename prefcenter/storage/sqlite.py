@@ -190,7 +190,8 @@ class SqliteStore:
         if self._read_only:
             raise StoreReadOnly("the store was opened read-only; nothing was acknowledged")
         writer, connection = self._writing()
-        return await asyncio.wrap_future(writer.submit(lambda: work(connection), bulk=bulk))
+        result: T = await writer.submit(lambda: work(connection), bulk=bulk)
+        return result
 
     def _writing(self) -> tuple[GroupCommitWriter, sqlite3.Connection]:
         with self._writer_lock:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
-from typing import Any
 
-from prefcenter.domain.errors import PrefcenterError
 from prefcenter.storage.sqlite import SqliteStore
-from prefcenter.storage.sqlite_writer import GroupCommitWriter, Job
+from prefcenter.storage.sqlite_writer import Answer, GroupCommitWriter
 
 PAUSE_BEFORE_COMMIT_S = 0.01
 
@@ -17,8 +15,8 @@ PAUSE_BEFORE_COMMIT_S = 0.01
 class EarlyWriter(GroupCommitWriter):
     """Says "done" first and commits a moment later."""
 
-    def _finish(self, outcomes: Sequence[tuple[Job, Any, PrefcenterError | None]]) -> None:
-        self._acknowledge(outcomes)
+    def _finish(self, answers: Sequence[Answer]) -> None:
+        self._acknowledge(answers)
         time.sleep(PAUSE_BEFORE_COMMIT_S)
         self._commit()
 

@@ -6,8 +6,11 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from contextvars import Context
 from pathlib import Path
+from typing import TypeVarTuple
 
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.terms import Channel, Reason
@@ -24,6 +27,8 @@ from tests.contract.acts import a_receipt, a_send, first_refusal, sealed_contact
 from tests.factories import NOW, POLICY
 
 ADDRESSES = 1_000
+
+Arguments = TypeVarTuple("Arguments")
 
 
 class TracedStore(SqliteStore):
@@ -138,7 +143,7 @@ def test_look_ups_and_feeds_go_through_an_index(path: Path) -> None:
             assert all(step.startswith("SEARCH") for step in plan), plan
 
 
-def test_single_acts_go_before_bulk_ones_that_came_earlier(path: Path) -> None:
+async def test_single_acts_go_before_bulk_ones_that_came_earlier(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     writer = GroupCommitWriter(connection, lambda: None)
     may_go_on, order = threading.Event(), list[str]()
@@ -149,10 +154,69 @@ def test_single_acts_go_before_bulk_ones_that_came_earlier(path: Path) -> None:
         writer.submit(lambda: order.append("single")),
     ]
     may_go_on.set()
-    for outcome in outcomes:
-        outcome.result(timeout=5)
+    await asyncio.gather(*outcomes)
     writer.close()
     assert order == ["single", "bulk 1", "bulk 2"]
+
+
+class CountingLoop(asyncio.SelectorEventLoop):
+    """A loop that counts how often another thread wakes it up."""
+
+    wake_ups = 0
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.Handle:
+        self.wake_ups += 1
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+
+def test_callers_that_wait_together_are_woken_up_together(path: Path, keyring: Keyring) -> None:
+    async def write() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, CountingLoop)
+        store = SqliteStore(path, keyring)
+        may_go_on = threading.Event()
+        blocking = asyncio.create_task(store._write(lambda _: may_go_on.wait(5)))
+        acts = [asyncio.create_task(store.append("acme", [first_refusal(f"person {number}")])) for number in range(100)]
+        await asyncio.sleep(0.05)
+        may_go_on.set()
+        await asyncio.gather(blocking, *acts)
+        woken = loop.wake_ups
+        await store.close()
+        return woken
+
+    with asyncio.Runner(loop_factory=CountingLoop) as runner:
+        assert runner.run(write()) <= 2
+
+
+def test_callers_in_two_loops_are_each_answered_in_their_own(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+
+    async def write(name: str) -> int:
+        for number in range(50):
+            await store.append("acme", [first_refusal(f"{name} {number}")])
+        return len(await store.load("acme", [first_refusal(f"{name} 49").after.subject]))
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(lambda name: asyncio.run(write(name)), ["pat", "kim"])) == [1, 1]
+    asyncio.run(store.close())
+
+
+def test_a_loop_that_ended_while_its_act_was_written_holds_up_nobody(path: Path, keyring: Keyring) -> None:
+    store = SqliteStore(path, keyring)
+    may_go_on = threading.Event()
+
+    async def give_up() -> None:
+        waiting = asyncio.create_task(store._write(lambda _: may_go_on.wait(5)))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+
+    asyncio.run(give_up())
+    may_go_on.set()
+    asyncio.run(store.append("acme", [first_refusal("pat")]))
+    assert len(asyncio.run(store.load("acme", [first_refusal("pat").after.subject]))) == 1
+    asyncio.run(store.close())
 
 
 async def test_acts_that_wait_together_share_a_commit(path: Path, keyring: Keyring) -> None:
