@@ -103,6 +103,18 @@ def standing_refusal(policy: Policy, records: Sequence[Record], request: Request
     return None if answer is None else RefusalReason(answer.reason.value)
 
 
+def may_open_a_refusal(
+    policy: Policy, records: Sequence[Record], request: Request, now_ms: int, until_ms: int | None
+) -> bool:
+    """Whether a refusal stands for the cell of a request, or will stand again before a time; None: at any time.
+
+    One is back when the consent that sets it aside ends, unless another consent is in force by then.
+    """
+    ends = [grant.expires_ms for record in records for grant in record.grants if grant.expires_ms is not None]
+    moments = [now_ms, *(end for end in ends if now_ms < end and (until_ms is None or end < until_ms))]
+    return any(standing_refusal(policy, records, request, moment) is not None for moment in moments)
+
+
 def check_failed(policy_version: str, now_ms: int) -> Decision:
     """The answer when there is none: an error on the way refuses, and holds for no time at all."""
     return Decision(Reason.CHECK_FAILED, None, None, policy_version, now_ms, now_ms)

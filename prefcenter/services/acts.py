@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import IdempotencyConflict, StoreBusy, VersionConflict
@@ -16,6 +17,8 @@ from prefcenter.services.ports import RECEIPT_LIFE_MS, Change, Clock, Receipt, S
 
 ATTEMPTS_MAX = 50
 RETRY_PAUSE_S = 0.002
+
+T = TypeVar("T")
 
 
 class Outcome(StrEnum):
@@ -97,6 +100,16 @@ class Drafts:
         ]
 
 
+async def until_first(work: Callable[[], Awaitable[T]]) -> T:
+    """Do work anew for as long as another writer was first. Raises StoreBusy where others kept being first."""
+    for attempt in range(ATTEMPTS_MAX):
+        try:
+            return await work()
+        except VersionConflict:
+            await asyncio.sleep(RETRY_PAUSE_S * attempt)
+    raise StoreBusy("other writers kept being first; nothing was acknowledged")
+
+
 Outcomes = tuple[Outcome, ...]
 Gather = Callable[[], Awaitable[tuple[Sequence[Change], Outcomes]]]
 """Reads the records as they stand and says what an act has to append to them, and what it comes to."""
@@ -115,23 +128,17 @@ class Acts:
 
         Raises IdempotencyConflict where the key came with another input, StoreBusy where others kept being first.
         """
-        for attempt in range(ATTEMPTS_MAX):
-            done = await self._done_before(once)
-            if done is not None:
-                return done
-            changes, outcomes = await gather()
-            receipt = None if once is None else self.receipt(once, ",".join(outcomes))
-            try:
-                if changes or receipt:
-                    await self._store.append(self._controller, changes, receipt=receipt)
-                return outcomes
-            except VersionConflict:
-                await asyncio.sleep(RETRY_PAUSE_S * attempt)
-        raise StoreBusy("other writers kept changing this record; nothing was acknowledged")
+        return await until_first(lambda: self._attempt(gather, once))
 
-    async def _done_before(self, once: Once | None) -> Outcomes | None:
-        result = await self.result_before(once)
-        return None if result is None else tuple(Outcome(word) for word in result.split(",") if word)
+    async def _attempt(self, gather: Gather, once: Once | None) -> Outcomes:
+        told = await self.result_before(once)
+        if told is not None:
+            return tuple(Outcome(word) for word in told.split(",") if word)
+        changes, outcomes = await gather()
+        receipt = None if once is None else self.receipt(once, ",".join(outcomes))
+        if changes or receipt:
+            await self._store.append(self._controller, changes, receipt=receipt)
+        return outcomes
 
     async def result_before(self, once: Once | None) -> str | None:
         """What the user of an idempotency key was told when it was first used; None where it was not."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
 from prefcenter.domain.contact import strictest_class
 from prefcenter.domain.digest import Digest
-from prefcenter.domain.errors import StoreDamaged
+from prefcenter.domain.errors import StoreDamaged, VersionConflict
 from prefcenter.domain.events import Described, Held, Refused, Released
 from prefcenter.domain.record import Record
 from prefcenter.domain.terms import AddressClass, Channel
 from prefcenter.security.fields import FieldCipher
-from prefcenter.services.acts import Drafts
+from prefcenter.services.acts import Drafts, until_first
+from prefcenter.services.ports import Store
 from prefcenter.services.reach import is_taken_over
 from prefcenter.services.targets import Targets
 
@@ -49,23 +50,56 @@ _decode = msgspec.json.Decoder(_Plaintext).decode
 
 
 class ContactFiles:
-    """Writes contacts into records, and reads them back."""
+    """Reads the contacts of one controller, and writes them into records."""
 
-    def __init__(self, targets: Targets, cipher: FieldCipher) -> None:
+    def __init__(self, controller: str, store: Store, targets: Targets, cipher: FieldCipher) -> None:
+        self._controller = controller
+        self._store = store
         self._targets = targets
         self._cipher = cipher
 
-    def read(self, record: Record, sealed: Mapping[Digest, bytes]) -> Contact | None:
-        """The contact of a record; None where it is none any more. Raises StoreDamaged where it cannot be read."""
-        description = record.description
-        if description is None:
-            return None
-        if record.subject not in sealed:
-            raise StoreDamaged("a contact's sealed field is missing; run `prefcenter audit verify`")
-        plaintext = self._cipher.decrypt(record.subject, description.version, sealed[record.subject])
-        contact_id, addresses = _decode(plaintext)
-        kept = tuple(ContactAddress(*address) for address in addresses)
-        return Contact(contact_id, kept, description.audiences, description.source, description.attested_by)
+    async def load(self, subjects: Sequence[Digest]) -> Mapping[Digest, Contact]:
+        """The contacts among the subjects, as they stand; those that are none, or were erased, are left out."""
+
+        async def read() -> Mapping[Digest, Contact]:
+            return await self.read(await self._store.load(self._controller, subjects))
+
+        return await until_first(read)
+
+    async def read(self, records: Sequence[Record]) -> Mapping[Digest, Contact]:
+        """The contacts that records describe.
+
+        Raises VersionConflict where one was written since its record was read, StoreDamaged where it cannot be opened.
+        """
+        described = [record for record in records if record.description is not None]
+        subjects = [record.subject for record in described]
+        sealed = await self._store.load_sealed(self._controller, subjects) if subjects else {}
+        try:
+            return {record.subject: self._opened(record, sealed.get(record.subject)) for record in described}
+        except StoreDamaged:
+            present = await self._store.load(self._controller, subjects)
+            if {record.subject: record.version for record in present} == {
+                record.subject: record.version for record in described
+            }:
+                raise
+            raise VersionConflict("a contact was written while it was read") from None
+
+    async def load_held(self, drafts: Drafts, contact: Record) -> list[Digest]:
+        """Take in the records of all that a contact holds, whatever key they were made under; gives those there are.
+
+        A contact is described under one key, and its addresses may have been written to under another before or since.
+        """
+        held = [subject for known in (await self.read([contact])).values() for subject in self.records_of(known)]
+        drafts.add(await self._store.load(self._controller, held))
+        return [record.subject for record in drafts.existing(held)]
+
+    def records_of(self, contact: Contact) -> list[Digest]:
+        """Every digest under which an address of a contact may be on record."""
+        return [
+            subject
+            for address in contact.addresses
+            for subject in self._targets.of(address.address, address.channel).records_of
+        ]
 
     def subjects(self, contact: Contact) -> dict[Digest, AddressClass | None]:
         """The records that its addresses are on, with the class that the contact says they have.
@@ -78,18 +112,20 @@ class ContactFiles:
             said.setdefault(subject, []).append(address.address_class)
         return {subject: strictest_class(classes) for subject, classes in said.items()}
 
-    def write(self, drafts: Drafts, subject: Digest, contact: Contact, received_ms: int) -> None:
+    def write(
+        self, drafts: Drafts, subject: Digest, before: Contact | None, contact: Contact, received_ms: int
+    ) -> None:
         """Fold a contact into its own record and those of its addresses; what it let go of forgets it.
 
         An address that is new to it takes over the refusals that are the contact's own, as of when they were made.
         """
         record, held = drafts.record(subject), self.subjects(contact)
-        before = record.description.addresses if record.description else ()
+        known = frozenset(() if before is None else self.records_of(before))
         for address, address_class in held.items():
             drafts.fold(address, Held(received_ms, subject, address_class))
-            if address not in before:
+            if address not in known:
                 self._take_over(drafts, record, address, received_ms)
-        for address in before:
+        for address in record.description.addresses if record.description else ():
             if address not in held:
                 drafts.fold(address, Released(received_ms, subject))
         self._describe(drafts, subject, contact, tuple(held), received_ms)
@@ -102,8 +138,17 @@ class ContactFiles:
             for address in contact.addresses
             if erased.isdisjoint(self._targets.of(address.address, address.channel).records_of)
         )
-        after = replace(contact, addresses=kept)
-        self._describe(drafts, subject, after, tuple(self.subjects(after)), now_ms)
+        description = drafts.record(subject).description
+        held = tuple(address for address in description.addresses if address not in erased) if description else ()
+        self._describe(drafts, subject, replace(contact, addresses=kept), held, now_ms)
+
+    def _opened(self, record: Record, sealed: bytes | None) -> Contact:
+        description = record.description
+        if sealed is None or description is None:
+            raise StoreDamaged("a contact's sealed field is missing; run `prefcenter audit verify`")
+        contact_id, addresses = _decode(self._cipher.decrypt(record.subject, description.version, sealed))
+        kept = tuple(ContactAddress(*address) for address in addresses)
+        return Contact(contact_id, kept, description.audiences, description.source, description.attested_by)
 
     def _take_over(self, drafts: Drafts, contact: Record, address: Digest, received_ms: int) -> None:
         for refusal in contact.refusals:

@@ -19,7 +19,6 @@ from prefcenter.services.slugs import check_slug
 from prefcenter.services.targets import ContactId, Target, Targets
 
 ADDRESSES_MAX = 50
-AUDIENCES_MAX = 20
 _CONTACT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~-]{0,127}", re.ASCII)
 _EXPECTED_ID = "contact: expected the CRM's own id: 1 to 128 letters, digits and . _ : ~ -, and no address"
 
@@ -41,18 +40,12 @@ class Contacts:
         self._clock = clock
         self._acts = Acts(policy.controller, store, clock)
         self._targets = Targets(policy.country, digester)
-        self._files = ContactFiles(self._targets, cipher)
+        self._files = ContactFiles(policy.controller, store, self._targets, cipher)
 
     async def get(self, contact_id: str) -> KeptContact | None:
         """A contact by the CRM's own id of it; None for one that is not there, or was erased."""
-        target = self._target(contact_id)
-        records = await self._store.load(self._policy.controller, target.records_of)
-        described = [record for record in records if record.description is not None]
-        if not described:
-            return None
-        sealed = await self._store.load_sealed(self._policy.controller, [described[0].subject])
-        contact = self._files.read(described[0], sealed)
-        return None if contact is None else KeptContact(contact, described[0].subject)
+        kept = await self._files.load(self._target(contact_id).records_of)
+        return next((KeptContact(contact, subject) for subject, contact in kept.items()), None)
 
     async def upsert(self, contact: Contact, *, once: Once | None = None) -> Outcome:
         """Make a contact, or make it what is given: an address or audience that is left out is gone from it.
@@ -71,7 +64,7 @@ class Contacts:
             if address in contact.addresses:
                 return contact
             others = [item for item in contact.addresses if not self._is_same(item, address)]
-            return self._checked(replace(contact, addresses=(*others, address)))
+            return replace(contact, addresses=self._checked_addresses((*others, address)))
 
         return await self._rewrite(contact_id, add, once)
 
@@ -95,13 +88,12 @@ class Contacts:
         async def gather() -> tuple[Sequence[Change], Outcomes]:
             drafts = await load_within_reach(self._store, self._policy.controller, target.records_of)
             subject = _subject(drafts, target)
-            sealed = await self._store.load_sealed(self._policy.controller, [subject])
-            before = self._files.read(drafts.record(subject), sealed)
+            before = (await self._files.read([drafts.record(subject)])).get(subject)
             after = change(before)
-            if after == before:
+            if before is not None and _says_the_same(before, after):
                 return (), (Outcome.UNCHANGED,)
             drafts.add(await self._store.load(self._policy.controller, list(self._files.subjects(after))))
-            self._files.write(drafts, subject, after, max(self._clock(), drafts.latest_ms()))
+            self._files.write(drafts, subject, before, after, max(self._clock(), drafts.latest_ms()))
             return drafts.changes, (Outcome.RECORDED,)
 
         (outcome,) = await self._acts.commit(gather, once)
@@ -113,15 +105,17 @@ class Contacts:
         check_slug(contact.source, "source")
         if contact.attested_by is not None:
             check_slug(contact.attested_by, "attested by")
-        if len(contact.addresses) > ADDRESSES_MAX:
-            raise InvalidInput(f"addresses: {ADDRESSES_MAX} at most")
-        for position, address in enumerate(contact.addresses):
-            self._check_address(position, address)
         audiences = tuple(sorted(set(contact.audiences)))
-        unknown = set(audiences) - self._known_audiences()
-        if unknown or len(audiences) > AUDIENCES_MAX:
+        if set(audiences) - self._known_audiences():
             raise InvalidInput("audiences: one is not of this policy")
-        return replace(contact, audiences=audiences, addresses=tuple(dict.fromkeys(contact.addresses)))
+        return replace(contact, audiences=audiences, addresses=self._checked_addresses(contact.addresses))
+
+    def _checked_addresses(self, addresses: Sequence[ContactAddress]) -> tuple[ContactAddress, ...]:
+        if len(addresses) > ADDRESSES_MAX:
+            raise InvalidInput(f"addresses: {ADDRESSES_MAX} at most")
+        for position, address in enumerate(addresses):
+            self._check_address(position, address)
+        return tuple(dict.fromkeys(addresses))
 
     def _check_address(self, position: int, address: ContactAddress) -> None:
         try:
@@ -132,8 +126,9 @@ class Contacts:
             raise InvalidAddress(f"addresses[{position}] is a whole domain, which no contact holds")
 
     def _is_same(self, one: ContactAddress, other: ContactAddress) -> bool:
-        exacts = [self._targets.of(each.address, each.channel).exact for each in (one, other)]
-        return exacts[0] == exacts[1]
+        """Whether two are the same exact address, told for the same channel."""
+        exacts = {self._targets.of(each.address, each.channel).exact for each in (one, other)}
+        return one.channel is other.channel and len(exacts) == 1
 
     def _known_audiences(self) -> set[str]:
         named = [purpose.audiences for purpose in self._policy.purposes]
@@ -151,6 +146,11 @@ def _subject(drafts: Drafts, target: Target) -> Digest:
     known = drafts.existing(target.records_of)
     described = [record for record in known if record.description is not None]
     return next((record.subject for record in (*described, *known)), target.write_to)
+
+
+def _says_the_same(before: Contact, after: Contact) -> bool:
+    """Whether nothing changed but the order of the addresses, which means nothing."""
+    return replace(after, addresses=before.addresses) == before and set(after.addresses) == set(before.addresses)
 
 
 def _existing(contact: Contact | None) -> Contact:

@@ -66,7 +66,7 @@ class Feed:
         self._controller = policy.controller
         self._store = store
         self._targets = Targets(policy.country, digester)
-        self._files = ContactFiles(self._targets, cipher)
+        self._files = ContactFiles(policy.controller, store, self._targets, cipher)
 
     async def page(self, after: str | None, first: int) -> FeedPage:
         """Up to `first` events after a cursor; None: from the beginning. Raises InvalidInput for a cursor not ours."""
@@ -97,12 +97,8 @@ class Feed:
     async def _contacts(self, found: Sequence[LedgerEvent]) -> Mapping[Digest, str]:
         """The CRM's own ids of the contacts that events speak of."""
         subjects = list({contact for item in found if (contact := _contact_of(item)) is not None})
-        if not subjects:
-            return {}
-        records = await self._store.load(self._controller, subjects)
-        sealed = await self._store.load_sealed(self._controller, subjects)
-        contacts = {record.subject: self._files.read(record, sealed) for record in records}
-        return {subject: contact.id for subject, contact in contacts.items() if contact is not None}
+        contacts = await self._files.load(subjects) if subjects else {}
+        return {subject: contact.id for subject, contact in contacts.items()}
 
 
 def _contact_of(item: LedgerEvent) -> Digest | None:

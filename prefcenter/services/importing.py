@@ -6,7 +6,6 @@ what changed in one bulk commit, so that an acknowledged batch is on disk and si
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,14 +14,14 @@ from typing import TypeVar
 
 from prefcenter.domain.decision import covers
 from prefcenter.domain.digest import Digest, DigestKind
-from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError, StoreBusy, VersionConflict
+from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError
 from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import Grant, Record, sets_aside
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
-from prefcenter.services.acts import ATTEMPTS_MAX, RETRY_PAUSE_S, Drafts, Outcome
+from prefcenter.services.acts import Drafts, Outcome, until_first
 from prefcenter.services.admission import Admission, Consent
 from prefcenter.services.ports import Clock, Store
 from prefcenter.services.reach import fold_far, load_within_reach
@@ -161,17 +160,16 @@ class Importing:
     async def _import(self, rows: Sequence[_Prepared | RowError]) -> Sequence[RowOutcome | RowError]:
         prepared = [row for row in rows if isinstance(row, _Prepared)]
         subjects = [subject for row in prepared for subject in row.target.records_of]
-        for attempt in range(ATTEMPTS_MAX):
+
+        async def append() -> Sequence[RowOutcome | RowError]:
             drafts = await load_within_reach(self._store, self._policy.controller, subjects)
             batch = _Batch(self._policy, drafts)
             outcomes = [row if isinstance(row, RowError) else batch.apply(row) for row in rows]
-            try:
-                if drafts.changes:
-                    await self._store.append(self._policy.controller, drafts.changes, bulk=True)
-                return outcomes
-            except VersionConflict:
-                await asyncio.sleep(RETRY_PAUSE_S * attempt)
-        raise StoreBusy("other writers kept changing these records; this batch was not acknowledged")
+            if drafts.changes:
+                await self._store.append(self._policy.controller, drafts.changes, bulk=True)
+            return outcomes
+
+        return await until_first(append)
 
 
 class _Batch:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from prefcenter.domain.decision import Decision
 from prefcenter.domain.digest import Digest
+from prefcenter.domain.errors import InvalidAddress
 from prefcenter.domain.events import Cell
 from prefcenter.domain.policy import DataUse, Policy, Purpose
 from prefcenter.domain.record import Record
@@ -56,9 +57,11 @@ class Preferences:
     ) -> PreferenceSheet:
         """The sheet of an address; audiences, where any are named, leave out what is for none of them.
 
-        Raises InvalidAddress, and StoreError where there is no answer.
+        Raises InvalidAddress, also for a whole domain, and StoreError where there is no answer.
         """
         target = self._targets.of(address, channel)
+        if target.address is None:
+            raise InvalidAddress("is a whole domain, which has no preferences")
         cells = list(self._cells(address_kind(address, channel), audiences))
         questions = [Question(address, cell.purpose, cell.channel or channel, cell.data_use) for cell, _ in cells]
         decisions = await self._decisions.decide_many(questions, now_ms)
@@ -68,7 +71,7 @@ class Preferences:
             for (cell, label), decision in zip(cells, decisions, strict=True)
         ]
         return PreferenceSheet(
-            target.address.masked if target.address else "",
+            target.address.masked,
             target.write_to,
             tuple(row for row in rows if row.cell.data_use is None),
             tuple(row for row in rows if row.cell.data_use is not None),

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from prefcenter.domain.decision import Request, decide, standing_refusal
+from prefcenter.domain.decision import Request, decide, may_open_a_refusal, standing_refusal
 from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.errors import ActRefused, InvalidInput, InvalidTime
 from prefcenter.domain.events import (
     EVERYTHING,
     Cell,
     Delivered,
-    Erased,
     Event,
     Granted,
     Lifted,
@@ -26,8 +25,8 @@ from prefcenter.domain.events import (
     Scope,
 )
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, LIFTED_BY_LATER_CONSENT, Record, erasure_survivors
-from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
+from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, LIFTED_BY_LATER_CONSENT, Record
+from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
@@ -35,6 +34,7 @@ from prefcenter.services.acts import Acts, Drafts, Once, Outcome, Outcomes
 from prefcenter.services.admission import Admission, Consent
 from prefcenter.services.contact_files import ContactFiles
 from prefcenter.services.decisions import address_kind
+from prefcenter.services.erasure import Erasure
 from prefcenter.services.ports import Change, Clock, Store
 from prefcenter.services.reach import contact_of, fold_far, load_within_reach
 from prefcenter.services.slugs import check_slug
@@ -75,7 +75,8 @@ class Recording:
         self._acts = Acts(policy.controller, store, clock)
         self._admission = Admission(policy, clock)
         self._targets = Targets(policy.country, digester)
-        self._files = ContactFiles(self._targets, cipher)
+        self._files = ContactFiles(policy.controller, store, self._targets, cipher)
+        self._erasure = Erasure(policy.controller, store, self._files)
 
     async def opt_out(
         self,
@@ -170,7 +171,7 @@ class Recording:
         given = (evidence.wording, evidence.method, evidence.actor, evidence.given_ms)
         consents = [Consent(choice.cell, *given) for choice in choices]
         for choice, consent in zip(choices, consents, strict=True):
-            self._check_choice(choice, consent, address_kind(text, choice.cell.channel or channel))
+            self._check_choice(choice, consent, address_kind(text, channel))
         target = self._targets.to_weigh(self._targets.of(text, channel))
         stated_ms = self._stated(evidence.given_ms)
 
@@ -200,7 +201,7 @@ class Recording:
             drafts = await self._load(target)
             event = Paused(self._received_ms(drafts), until_ms)
             fold_far(drafts, target, event)
-            for record in drafts.existing(target.records_of):
+            for record in drafts.existing(await self._person(drafts, target)):
                 if record.paused_until_ms is not None:
                     drafts.fold(record.subject, event)
             return drafts.changes, (_outcome(drafts),)
@@ -238,7 +239,9 @@ class Recording:
         async def gather() -> tuple[Sequence[Change], Outcomes]:
             drafts = await self._load(target)
             received_ms = self._received_ms(drafts)
-            for record in drafts.existing(self._all_of(drafts, target)):
+            is_contact = target.write_to.kind is DigestKind.CONTACT
+            concerned = await self._person(drafts, target) if is_contact else target.records_of
+            for record in drafts.existing(concerned):
                 drafts.fold(record.subject, make(received_ms, record))
             return drafts.changes, (Outcome.RECORDED if drafts.changes else Outcome.ABSENT,)
 
@@ -248,6 +251,9 @@ class Recording:
         """A choice may name any cell of the policy that rests on the person's will."""
         self._admission.check_consent(consent)
         self._admission.checked_scope(RefusalReason.OPTED_OUT, scope_of(choice.cell), kind)
+        channel = choice.cell.channel
+        if channel is not None and KIND_OF_CHANNEL[channel] is not kind:
+            raise InvalidInput(f"channel: {channel.value} is not one of this address")
 
     async def _refuse(self, target: Target, make: Callable[[int], Refused], once: Once | None) -> Outcome:
         async def gather() -> tuple[Sequence[Change], Outcomes]:
@@ -271,7 +277,7 @@ class Recording:
         if unless_permitted and self._is_permitted(drafts, target, event.cell):
             return Outcome.UNCHANGED
         dossier = drafts.existing(target.records_of)
-        if not is_confirmed and self._standing(drafts, target, event.cell) is not None:
+        if not is_confirmed and self._may_open(drafts, target, event):
             drafts.fold(target.write_to, proposal_of(event), dossier, target.exacts)
             is_waiting = any(
                 grant.cell == event.cell and grant.exact in target.exacts
@@ -281,6 +287,11 @@ class Recording:
             return Outcome.PENDING if is_waiting else Outcome.UNCHANGED
         after = drafts.fold(target.write_to, event, dossier, target.exacts)
         return Outcome.UNCHANGED if after is None else Outcome.RECORDED
+
+    def _may_open(self, drafts: Drafts, target: Target, event: Granted) -> bool:
+        records = drafts.existing((*target.records_of, *target.elsewhere))
+        request = _request(target, event.cell)
+        return may_open_a_refusal(self._policy, records, request, self._clock(), event.expires_ms)
 
     def _standing(self, drafts: Drafts, target: Target, cell: Cell) -> RefusalReason | None:
         records = drafts.existing((*target.records_of, *target.elsewhere))
@@ -296,44 +307,15 @@ class Recording:
 
         async def gather() -> tuple[Sequence[Change], Outcomes]:
             drafts = await self._load(target)
-            received_ms = self._received_ms(drafts)
-            gone = self._erased_with(drafts, target)
-            await self._forget_elsewhere(drafts, gone, received_ms)
-            for subject in gone:
-                survivors = erasure_survivors(drafts.record(subject))
-                drafts.fold(subject, Erased(received_ms, source, survivors))
+            await self._erasure.fold(drafts, target, source, self._clock())
             return drafts.changes, (_outcome(drafts),)
 
         return _only(await self._acts.commit(gather, once))
 
-    def _erased_with(self, drafts: Drafts, target: Target) -> list[Digest]:
-        """All records of the person: those of the target, and of the contact that it reaches with its addresses."""
-        own = [record.subject for record in drafts.existing(self._all_of(drafts, target))]
-        is_address = target.write_to.kind is not DigestKind.CONTACT
+    async def _person(self, drafts: Drafts, target: Target) -> list[Digest]:
+        """The records of a target, and of all that the contact holds that it reaches, whatever key they are under."""
         contact = contact_of(drafts, target)
-        subjects = [target.write_to] if is_address else []
-        if contact is not None and contact.description is not None:
-            subjects += [contact.subject, *contact.description.addresses]
-        return list(dict.fromkeys((*subjects, *own)))
-
-    async def _forget_elsewhere(self, drafts: Drafts, gone: Sequence[Digest], received_ms: int) -> None:
-        """Drop the addresses from the contacts that hold one of them too and are not erased."""
-        holders = {holder.contact for record in drafts.existing(gone) for holder in record.holders}.difference(gone)
-        if not holders:
-            return
-        drafts.add(await self._store.load(self._policy.controller, list(holders)))
-        sealed = await self._store.load_sealed(self._policy.controller, list(holders))
-        for holder in sorted(holders, key=lambda digest: digest.value):
-            contact = self._files.read(drafts.record(holder), sealed)
-            if contact is not None:
-                self._files.forget(drafts, holder, contact, gone, received_ms)
-
-    def _all_of(self, drafts: Drafts, target: Target) -> list[Digest]:
-        """The records of a target, whatever key they were made under; those of a contact with all it holds."""
-        if target.write_to.kind is not DigestKind.CONTACT:
-            return list(target.records_of)
-        contact = contact_of(drafts, target)
-        held = contact.description.addresses if contact is not None and contact.description is not None else ()
+        held = await self._files.load_held(drafts, contact) if contact is not None else []
         return [*target.records_of, *held]
 
     async def _load(self, target: Target, *, and_elsewhere: bool = False) -> Drafts:

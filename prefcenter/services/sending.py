@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefcenter.domain.errors import InvalidAddress, InvalidInput, StoreBusy, VersionConflict
+from prefcenter.domain.errors import InvalidAddress, InvalidInput
 from prefcenter.domain.policy import Policy, Purpose
 from prefcenter.domain.terms import Channel
 from prefcenter.domain.time import MS_PER_DAY, stated_time
 from prefcenter.security.digests import Digester
 from prefcenter.security.seals import Sealer
-from prefcenter.services.acts import ATTEMPTS_MAX, RETRY_PAUSE_S, Acts, Once
+from prefcenter.services.acts import Acts, Once, until_first
 from prefcenter.services.ports import Clock, Send, Store
 from prefcenter.services.targets import Target, Targets
 
@@ -66,37 +65,31 @@ class Sending:
             raise InvalidInput(f"addresses: {ADDRESSES_MAX} at most")
         targets = [self._target(address, channel) for address in addresses]
         invalid = tuple(position for position, target in enumerate(targets) if target is None)
-        recorded = await self._note(purpose, campaign, targets, sent_ms, once)
-        return SendReport(recorded, len(targets) - len(invalid) - recorded, purpose.cap is not None, invalid)
-
-    async def _note(
-        self,
-        purpose: Purpose,
-        campaign: str,
-        targets: Sequence[Target | None],
-        sent_ms: int | None,
-        once: Once | None,
-    ) -> int:
-        """Keep what the cap counts, and say how much of it is new."""
-        if purpose.cap is None:
-            return 0
         now_ms = self._clock()
         at_ms = now_ms if sent_ms is None else stated_time(sent_ms, now_ms)
         subjects = dict.fromkeys(target.write_to for target in targets if target is not None)
         sends = [Send(subject, self._digest(campaign), at_ms) for subject in subjects]
-        forget_before_ms = now_ms - purpose.cap.days * MS_PER_DAY
-        for attempt in range(ATTEMPTS_MAX):
-            told = await self._acts.result_before(once)
-            if told is not None:
-                return int(told)
-            receipt = None if once is None else self._acts.receipt(once, "")
-            try:
-                return await self._store.record_sends(
-                    self._policy.controller, purpose.id, sends, forget_before_ms=forget_before_ms, receipt=receipt
-                )
-            except VersionConflict:
-                await asyncio.sleep(RETRY_PAUSE_S * attempt)
-        raise StoreBusy("other writers kept using this idempotency key; nothing was acknowledged")
+        recorded = await until_first(lambda: self._note(purpose, sends, once))
+        already = 0 if purpose.cap is None else len(targets) - len(invalid) - recorded
+        return SendReport(recorded, already, purpose.cap is not None, invalid)
+
+    async def _note(self, purpose: Purpose, sends: Sequence[Send], once: Once | None) -> int:
+        """Keep what the cap counts, and say how much of it is new; without a cap, only that the key was used."""
+        told = await self._acts.result_before(once)
+        if told is not None:
+            return int(told)
+        if purpose.cap is None:
+            await self._note_use(once)
+            return 0
+        receipt = None if once is None else self._acts.receipt(once, "")
+        forget_before_ms = self._clock() - purpose.cap.days * MS_PER_DAY
+        return await self._store.record_sends(
+            self._policy.controller, purpose.id, sends, forget_before_ms=forget_before_ms, receipt=receipt
+        )
+
+    async def _note_use(self, once: Once | None) -> None:
+        if once is not None:
+            await self._store.append(self._policy.controller, (), receipt=self._acts.receipt(once, "0"))
 
     def _purpose(self, purpose_id: str, channel: Channel) -> Purpose:
         purpose = self._policy.purpose_by_id.get(purpose_id)

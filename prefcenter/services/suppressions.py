@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from prefcenter.domain.digest import DigestKind
@@ -13,6 +15,7 @@ from prefcenter.services.feed import subject_id
 from prefcenter.services.ports import Store
 
 PAGE_ENTRIES_MAX = 1_000
+STORE_PAGE_RECORDS = 2_000
 SCANNED_RECORDS_MAX = 20_000
 """How many records one page may read at most, where few of them carry a refusal."""
 
@@ -50,26 +53,29 @@ class Suppressions:
     async def page(self, after: str | None, first: int) -> SuppressionPage:
         """Up to `first` suppressions after a cursor. Raises InvalidInput for a cursor that no page gave."""
         limit = min(first, PAGE_ENTRIES_MAX)
-        place, skipped = _place(after)
         entries: list[Suppression] = []
-        cursor, scanned = after, 0
+        end, scanned = after, 0
+        async with aclosing(self._records(after)) as records:
+            async for cursor, record in records:
+                if _is_suppression(record):
+                    if len(entries) == limit:
+                        return SuppressionPage(tuple(entries), end, has_more=True)
+                    entries.append(_suppression(record, cursor))
+                end, scanned = cursor, scanned + 1
+                if scanned == SCANNED_RECORDS_MAX:
+                    return SuppressionPage(tuple(entries), end, has_more=True)
+        return SuppressionPage(tuple(entries), end, has_more=False)
+
+    async def _records(self, after: str | None) -> AsyncGenerator[tuple[str, Record], None]:
+        """Each record after a cursor, with the cursor that comes after it."""
+        place, skipped = _place(after)
         while True:
-            page = await self._store.page(self._controller, place, SCANNED_RECORDS_MAX // 10)
+            page = await self._store.page(self._controller, place, STORE_PAGE_RECORDS)
             for number, record in enumerate(page.records[skipped:], skipped + 1):
-                cursor = _cursor(place, number)
-                if not _is_suppression(record):
-                    continue
-                entries.append(_suppression(record, cursor))
-                if len(entries) == limit:
-                    has_more = number < len(page.records) or page.next is not None
-                    return SuppressionPage(tuple(entries), cursor, has_more)
-            scanned += len(page.records)
+                yield _cursor(place, number), record
             if page.next is None:
-                return SuppressionPage(tuple(entries), cursor, has_more=False)
+                return
             place, skipped = page.next, 0
-            cursor = _cursor(place, 0)
-            if scanned >= SCANNED_RECORDS_MAX:
-                return SuppressionPage(tuple(entries), cursor, has_more=True)
 
 
 def _is_suppression(record: Record) -> bool:

@@ -255,7 +255,7 @@ def test_a_batch_is_tried_again_until_nobody_is_first(home: RunningHome) -> None
 def test_a_batch_that_is_never_first_is_not_acknowledged(home: RunningHome) -> None:
     store = contested_store(home, conflicts=ATTEMPTS_MAX)
     importing = importing_on(home, store)
-    with pytest.raises(StoreBusy, match="not acknowledged"):
+    with pytest.raises(StoreBusy, match="nothing was acknowledged"):
         home.run(importing.refuse([RefusalRow(BUSINESS, NOW)], OPTED_OUT, EVERYTHING, "list", EMAIL))
     home.run(store.close())
     assert reason(home) == "permitted"

@@ -23,19 +23,15 @@ from tests.unit.services.asking import (
     BUSINESS,
     CONTROLLER,
     MARKETING,
+    PHONE,
     a_consent,
     admission_of,
+    events_of,
     reason,
     recording_of,
     target_of,
 )
 from tests.unit.services.contested import contested_store, recording_on
-
-PHONE = "020 7946 0018"
-
-
-def events_of(home: RunningHome, controller: str = CONTROLLER) -> int:
-    return sum(head.position for head in home.run(home.services.store.heads(controller)))
 
 
 def test_an_opt_out_binds_the_next_decision_and_every_alias(home: RunningHome) -> None:
