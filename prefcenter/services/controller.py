@@ -60,7 +60,7 @@ class ControllerServices:
 
     @cached_property
     def suppressions(self) -> Suppressions:
-        return Suppressions(self.policy, self.store)
+        return Suppressions(self.policy, self.digester, self.store)
 
     @cached_property
     def importing(self) -> Importing:

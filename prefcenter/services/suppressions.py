@@ -11,6 +11,7 @@ from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.events import Refusal
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import Record
+from prefcenter.security.digests import Digester
 from prefcenter.services.feed import subject_id
 from prefcenter.services.ports import Store
 
@@ -46,9 +47,10 @@ class SuppressionPage:
 class Suppressions:
     """The suppressions of one controller."""
 
-    def __init__(self, policy: Policy, store: Store) -> None:
+    def __init__(self, policy: Policy, digester: Digester, store: Store) -> None:
         self._controller = policy.controller
         self._store = store
+        self._marks = frozenset(digester.hash_marks)
 
     async def page(self, after: str | None, first: int) -> SuppressionPage:
         """Up to `first` suppressions after a cursor. Raises InvalidInput for a cursor that no page gave."""
@@ -57,7 +59,7 @@ class Suppressions:
         end, scanned = after, 0
         async with aclosing(self._records(after)) as records:
             async for cursor, record in records:
-                if _is_suppression(record):
+                if self._is_suppression(record):
                     if len(entries) == limit:
                         return SuppressionPage(tuple(entries), end, has_more=True)
                     entries.append(_suppression(record, cursor))
@@ -78,9 +80,10 @@ class Suppressions:
             place, skipped = page.next, 0
 
 
-def _is_suppression(record: Record) -> bool:
-    """Contacts carry refusals only to hand them on; decisions do not read them."""
-    return bool(record.refusals) and record.subject.kind is not DigestKind.CONTACT
+    def _is_suppression(self, record: Record) -> bool:
+        """Contacts carry refusals only to hand them on, and the mark of vendors' hashes is of nobody at all."""
+        subject = record.subject
+        return bool(record.refusals) and subject.kind is not DigestKind.CONTACT and subject not in self._marks
 
 
 def _suppression(record: Record, cursor: str) -> Suppression:
