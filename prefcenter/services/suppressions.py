@@ -79,7 +79,6 @@ class Suppressions:
                 return
             place, skipped = page.next, 0
 
-
     def _is_suppression(self, record: Record) -> bool:
         """Contacts carry refusals only to hand them on, and the mark of vendors' hashes is of nobody at all."""
         subject = record.subject
