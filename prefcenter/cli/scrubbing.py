@@ -39,7 +39,7 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
 
 
 @click.command(short_help="Sort LIST into rows to keep, suppressed and rejected ones.")
-@click.argument("paths", metavar="LIST...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="LIST", nargs=-1, required=True, type=click.Path(path_type=Path))
 @controller_option
 @purpose_option(required=True)
 @channel_option()

@@ -17,7 +17,7 @@ from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.settings import Settings
 
 
-@click.command("scrub-verify", short_help="Say whether the outputs of a scrub may still be sent to.")
+@click.command("scrub-verify", short_help="Check that a scrub may still be sent to.")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--quick", is_flag=True, help="Take any change of the ledger for a no, and do not look whom it is about.")
 @click.option(
