@@ -105,6 +105,11 @@ async def follow_changes(
                 yield edge
 
 
+def change_kinds() -> Mapping[type, ChangeKind]:
+    """What each kind of event is called."""
+    return {event: kind for event, (kind, _) in _KINDS.items()}
+
+
 def _edges(page: FeedPage) -> list[ChangeEdge]:
     return [ChangeEdge(cursor=event.cursor, entry=_change(event)) for event in page.events]
 
@@ -116,7 +121,7 @@ def _change(event: FeedEvent) -> Change:
     kind, details = (ChangeKind.WITHHELD, {}) if event.event is None else _details(event.event)
     return Change(
         **{
-            **_NO_DETAILS,
+            **NO_DETAILS,
             **details,
             "kind": kind,
             "subject_id": strawberry.ID(event.subject_id),
@@ -207,7 +212,7 @@ _KINDS: Mapping[type, tuple[ChangeKind, Callable[[Any], Details]]] = {
 }
 """Every kind of event; a new one fails loudly in the tests."""
 
-_NO_DETAILS: Details = dict.fromkeys(
+NO_DETAILS: Details = dict.fromkeys(
     (
         "at stated_at reason scope cell channel purpose source wording method actor expires_at paused_until"
         " address_class audiences attested_by"

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from graphql import OperationDefinitionNode, parse
 
-from prefcenter.api.documents import TrustedDocuments, UntrustedDocument, document_id
+from prefcenter.api.documents import TrustedDocuments, UntrustedDocument, document_id, graphql_directory
 from prefcenter.api.schema import ApiSettings, PreferenceSchema
-from tests.api.served_api import ANY_DOCUMENT, CONTROLLER, OPERATIONS, Served, open_api, operation, serve_api
+from prefcenter.domain.errors import InvalidInput
+from prefcenter.settings import GraphQLSettings, read_serving_settings
+from tests.api.served_api import ANY_DOCUMENT, CONTROLLER, OPERATIONS, ROOT, Served, open_api, operation, serve_api
 
 PRODUCTION = ApiSettings()
 POLICY = {"controller": CONTROLLER}
@@ -145,3 +147,36 @@ async def subscribes_over_http(served: Served) -> str:
 async def test_a_subscription_does_not_go_over_http(home: Path) -> None:
     async with serve_api(home) as served:
         assert await subscribes_over_http(served) == "invalid_request"
+
+
+def test_a_checkout_has_one_copy_of_the_documents() -> None:
+    assert graphql_directory() == ROOT / "graphql"
+    assert not (ROOT / "prefcenter" / "api" / "graphql").exists()
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, GraphQLSettings()),
+        ({"PREFCENTER_GRAPHQL_DOCUMENTS": "any"}, GraphQLSettings(any_document=True)),
+        ({"PREFCENTER_GRAPHQL_DOCUMENTS": str(OPERATIONS)}, GraphQLSettings(documents=OPERATIONS)),
+        ({"PREFCENTER_GRAPHQL_INTROSPECTION": "on"}, GraphQLSettings(introspection=True)),
+        ({"PREFCENTER_GRAPHQL_LEAF_LISTS": "off"}, GraphQLSettings(leaf_lists=False)),
+    ],
+)
+def test_an_operator_says_by_variables_what_is_run(environ: dict[str, str], wanted: GraphQLSettings) -> None:
+    assert read_serving_settings(environ).graphql == wanted
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PREFCENTER_GRAPHQL_DOCUMENTS", "nowhere/at/all"),
+        ("PREFCENTER_GRAPHQL_INTROSPECTION", "yes"),
+        ("PREFCENTER_GRAPHQL_LEAF_LISTS", "1"),
+    ],
+)
+def test_a_variable_that_says_something_else_is_named(variable: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{variable}: expected") as refused:
+        read_serving_settings({variable: value})
+    assert value not in str(refused.value)
