@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +10,7 @@ import strawberry
 
 from prefcenter.api.authorisation import check_controller, may_see_true_reasons
 from prefcenter.api.context import RequestContext
-from prefcenter.api.errors import place_of
+from prefcenter.api.errors import note_failure
 from prefcenter.api.explanations import chosen_language, explained
 from prefcenter.api.moments import DateTime
 from prefcenter.api.terms import REASON_OF, Reason
@@ -35,8 +34,6 @@ _ADDRESSES = "The addresses in plaintext, as they stand in your list. They are d
 _PURPOSE = "What the message is for: the id of a purpose of the policy."
 _CLASS = "Whose address it is, if you know. A free-mail address is personal all the same (OC-3)."
 _AUDIENCE = "The audience that you send to; the decision is a refusal where the purpose does not cover it."
-
-logger = logging.getLogger(__name__)
 
 
 class TooManyAddresses(InvalidInput):
@@ -169,7 +166,7 @@ async def _answers(
             services = await context.home.deciding(controller)
             return await services.decisions.decide_many(questions, now_ms)
     except Exception as error:
-        logger.error("no decision: %s (request %s)", place_of(error), context.request_id)
+        note_failure("no_decision", error, context.request_id)
         return [domain.check_failed("", now_ms)] * len(questions)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from pathlib import Path
 
+import structlog
 from graphql import GraphQLError, GraphQLSyntaxError
 
 from prefcenter.api.authorisation import Forbidden
 from prefcenter.domain.errors import ActRefused, InvalidInput, KeyringError, StoreError
+from prefcenter.logs import kind_of, place_of
 
 SHOWN_ERRORS_MAX = 10
 EXPECTED = (InvalidInput, ActRefused, Forbidden)
@@ -37,8 +37,6 @@ _LEFT_OUT = (
 )
 """What a message may say of a request, and what stands instead of it."""
 
-logger = logging.getLogger(__name__)
-
 
 def as_shown(error: GraphQLError, request_id: str) -> GraphQLError:
     """The error as it goes on the wire. One that nobody foresaw is logged by its place and shows only an id."""
@@ -46,10 +44,10 @@ def as_shown(error: GraphQLError, request_id: str) -> GraphQLError:
     if isinstance(cause, EXPECTED):
         return _reworded(error, str(cause), cause.code)
     if isinstance(cause, NO_ANSWER):
-        _log(cause, request_id)
+        note_failure("failed", cause, request_id)
         return _reworded(error, "the service cannot answer now; nothing was acknowledged", UNAVAILABLE, request_id)
     if cause is not None and not isinstance(cause, GraphQLError):
-        _log(cause, request_id)
+        note_failure("failed", cause, request_id)
         return _reworded(error, "something unforeseen happened; the id finds it in the log", INTERNAL, request_id)
     code = (error.extensions or {}).get("code", _code_of(error))
     return _reworded(error, without_values(error.message), str(code))
@@ -68,21 +66,13 @@ def without_values(message: str) -> str:
     return message
 
 
-def place_of(error: BaseException) -> str:
-    """What happened and where, without the message, which may quote anything."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f" in {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
-    return f"{type(error).__name__}{place}"
+def note_failure(event: str, failure: BaseException, request_id: str) -> None:
+    """Log what failed by its kind and place, for its message may quote anything."""
+    structlog.get_logger().error(event, failure=kind_of(failure), place=place_of(failure), request_id=request_id)
 
 
 def _code_of(error: GraphQLError) -> str:
     return SYNTAX_ERROR if isinstance(error, GraphQLSyntaxError) else INVALID_REQUEST
-
-
-def _log(error: BaseException, request_id: str) -> None:
-    logger.error("%s (request %s)", place_of(error), request_id)
 
 
 def _reworded(error: GraphQLError, message: str, code: str, request_id: str | None = None) -> GraphQLError:

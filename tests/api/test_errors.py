@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from graphql import GraphQLError
 
-from prefcenter.api.errors import as_shown, place_of
+from prefcenter.api.errors import as_shown
 from prefcenter.domain.errors import InvalidInput, KeyringError, StoreBusy
 from tests.api.served_api import CONTROLLER, REQUEST_ID, open_api
 
@@ -79,24 +79,22 @@ def test_an_expected_error_shows_its_code_and_message() -> None:
 
 
 @pytest.mark.parametrize("cause", [StoreBusy(SECRET), KeyringError(SECRET), TimeoutError(SECRET)])
-def test_a_store_that_does_not_answer_shows_no_reason(cause: Exception, caplog: pytest.LogCaptureFixture) -> None:
-    shown = as_shown(raised(cause), REQUEST_ID)
+def test_a_store_that_does_not_answer_shows_no_reason(cause: Exception) -> None:
+    with structlog.testing.capture_logs() as lines:
+        shown = as_shown(raised(cause), REQUEST_ID)
     assert shown.extensions == {"code": "unavailable", "id": REQUEST_ID}
-    assert SECRET not in shown.message + caplog.text
+    assert SECRET not in f"{shown.message} {lines}"
 
 
-def test_what_nobody_foresaw_shows_an_id_and_is_logged_by_its_place(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.ERROR):
+def test_what_nobody_foresaw_shows_an_id_and_is_logged_by_its_place() -> None:
+    with structlog.testing.capture_logs() as lines:
         shown = as_shown(raised(ZeroDivisionError(SECRET)), REQUEST_ID)
     assert shown.extensions == {"code": "internal", "id": REQUEST_ID}
     assert shown.original_error is None
-    assert "ZeroDivisionError in test_errors.py" in caplog.text
-    assert REQUEST_ID in caplog.text
-    assert SECRET not in shown.message + caplog.text
-
-
-def test_the_place_of_an_error_that_was_never_raised_is_its_name() -> None:
-    assert place_of(ValueError(SECRET)) == "ValueError"
+    (line,) = lines
+    assert (line["event"], line["failure"], line["request_id"]) == ("failed", "ZeroDivisionError", REQUEST_ID)
+    assert line["place"].startswith("test_errors.py:")
+    assert SECRET not in f"{shown.message} {lines}"
 
 
 async def test_no_answer_tells_of_more_than_ten_errors(home: Path) -> None:
