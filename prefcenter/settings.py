@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from prefcenter.domain.errors import InvalidInput
+from prefcenter.services.site import Site
 
 HOME_VARIABLE = "PREFCENTER_HOME"
 STORE_VARIABLE = "PREFCENTER_STORE"
+BASE_URL_VARIABLE = "PREFCENTER_BASE_URL"
+SMTP_URL_VARIABLE = "PREFCENTER_SMTP_URL"
+MAIL_FROM_VARIABLE = "PREFCENTER_MAIL_FROM"
 TRUSTED_PROXIES_VARIABLE = "PREFCENTER_TRUSTED_PROXIES"
 METRICS_VARIABLE = "PREFCENTER_METRICS"
 PORTAL_VARIABLES = (
@@ -26,6 +31,7 @@ GRAPHQL_LEAF_LISTS_VARIABLE = "PREFCENTER_GRAPHQL_LEAF_LISTS"
 GRAPHQL_VARIABLES = (GRAPHQL_DOCUMENTS_VARIABLE, GRAPHQL_INTROSPECTION_VARIABLE, GRAPHQL_LEAF_LISTS_VARIABLE)
 ANY_DOCUMENT = "any"
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+_URL = re.compile(r"[!-~]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,7 @@ class Settings:
 
     home: Path
     store_url: str
+    site: Site = field(default_factory=Site)
 
     @property
     def keyring(self) -> Path:
@@ -50,7 +57,7 @@ class Settings:
     def moved_to(self, home: Path) -> Settings:
         """The same settings for a home in another place; a store outside of the home stays where it is."""
         store_url = _store_url(home) if self.store_url == _store_url(self.home) else self.store_url
-        return Settings(home, store_url)
+        return replace(self, home=home, store_url=store_url)
 
     def __repr__(self) -> str:
         return f"Settings(home={self.home.name!r}, store_url=***)"
@@ -60,11 +67,29 @@ def read_settings(environ: Mapping[str, str], home: Path | None = None) -> Setti
     """Settings from variables; a home given on the command line wins over PREFCENTER_HOME."""
     chosen = home or Path(environ.get(HOME_VARIABLE) or _default_home(environ))
     chosen = chosen.expanduser().absolute()
-    return Settings(chosen, environ.get(STORE_VARIABLE) or _store_url(chosen))
+    site = Site(_base_url(environ), sends_mail=bool(environ.get(SMTP_URL_VARIABLE)))
+    return Settings(chosen, environ.get(STORE_VARIABLE) or _store_url(chosen), site)
 
 
 def _store_url(home: Path) -> str:
     return f"sqlite://{quote(str(home / 'store.sqlite3'))}"
+
+
+def _base_url(environ: Mapping[str, str]) -> str:
+    """Where people reach this server. Mail programs take one click to https only (RFC 8058 section 3.1)."""
+    text = environ.get(BASE_URL_VARIABLE) or ""
+    if not text:
+        return Site().base_url
+    expected = f"{BASE_URL_VARIABLE}: expected https://HOST, with a port or path where there is one"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidInput(expected) from None
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK_HOSTS)
+    if not is_safe or not host or not _URL.fullmatch(text) or parts.query or parts.fragment or parts.username:
+        raise InvalidInput(expected)
+    return text.rstrip("/")
 
 
 def _default_home(environ: Mapping[str, str]) -> Path:
@@ -126,6 +151,7 @@ LIMIT_VARIABLES = tuple(f"PREFCENTER_{limit.name.upper()}" for limit in fields(S
 VARIABLES = (
     HOME_VARIABLE,
     STORE_VARIABLE,
+    BASE_URL_VARIABLE,
     *LIMIT_VARIABLES,
     TRUSTED_PROXIES_VARIABLE,
     METRICS_VARIABLE,

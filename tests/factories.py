@@ -132,6 +132,7 @@ def a_policy(
     refusal_clauses: Mapping[RefusalReason, RefusalClause] = REFUSAL_CLAUSES,
     unknown_class: AddressClass = AddressClass.PERSONAL,
     decision_ttl_hours: int = 24,
+    bare_opt_out: str = "everything",
 ) -> Policy:
     return Policy(
         "acme",
@@ -139,7 +140,7 @@ def a_policy(
         "GB",
         unknown_class,
         decision_ttl_hours,
-        "everything",
+        bare_opt_out,
         tuple(purposes),
         tuple(data_uses),
         refusal_clauses,

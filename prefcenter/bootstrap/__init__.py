@@ -19,6 +19,7 @@ from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring, load_keyring, new_keyring, save_keyring
 from prefcenter.security.seals import Sealer
+from prefcenter.security.tokens import LinkCipher
 from prefcenter.services.checkpoint import Checkpoint, SealerOf
 from prefcenter.services.clause_register import clauses_file, known_clauses
 from prefcenter.services.controller import ControllerServices
@@ -26,6 +27,7 @@ from prefcenter.services.decisions import require_all_keys
 from prefcenter.services.policies import PolicyBook
 from prefcenter.services.policy_files import STARTER_POLICY_FILE_NAME, load_policies, starter_policy_text
 from prefcenter.services.ports import AuditReport, Clock, Store
+from prefcenter.services.site import Site
 from prefcenter.settings import Settings
 from prefcenter.storage import create_store, open_store
 
@@ -35,7 +37,7 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-MakeServices = Callable[[Policy, Sealer, Digester, FieldCipher, Store, Clock], ControllerServices]
+MakeServices = Callable[[Policy, Sealer, Digester, FieldCipher, LinkCipher, Store, Clock, Site], ControllerServices]
 """Makes the services of one controller; a server makes some that count what they decide."""
 
 
@@ -53,6 +55,7 @@ class Services:
         self.keyring = keyring
         self.store = store
         self.clock = clock
+        self.site = settings.site
         self.policies = PolicyBook(settings.policies, store)
         self.checkpoint = Checkpoint(settings.checkpoint, self.sealer_of)
         self._make_services = make_services
@@ -67,8 +70,9 @@ class Services:
     def under(self, policy: Policy) -> ControllerServices:
         """The services of a policy's controller, by that policy."""
         controller = policy.controller
-        digester, cipher = Digester(self.keyring, controller), FieldCipher(self.keyring, controller)
-        return self._make_services(policy, self.sealer_of(controller), digester, cipher, self.store, self.clock)
+        sealer, digester = self.sealer_of(controller), Digester(self.keyring, controller)
+        ciphers = FieldCipher(self.keyring, controller), LinkCipher(self.keyring, controller)
+        return self._make_services(policy, sealer, digester, *ciphers, self.store, self.clock, self.site)
 
     async def deciding(self, controller: str) -> ControllerServices:
         """The same, for decisions: a store that has lost acknowledged refusals gives none (promise 1).

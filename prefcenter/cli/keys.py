@@ -77,4 +77,4 @@ def retire(settings: Settings, key_id: int) -> None:
       prefcenter keys retire 1
     """
     asyncio.run(bootstrap.retire_key(settings, key_id))
-    click.echo(f"key {key_id} is retired: it verifies old ledger events and nothing else")
+    click.echo(f"key {key_id} is retired: it verifies old ledger events, and opens links that were made with it")

@@ -20,6 +20,7 @@ from prefcenter.web.graphql import GraphQLView
 from prefcenter.web.key_sets import key_sets
 from prefcenter.web.log import WebLog, web_log
 from prefcenter.web.metrics import Metrics, new_metrics
+from prefcenter.web.people import open_routes
 from prefcenter.web.portals import Portal
 from prefcenter.web.rate_limits import RateLimits
 from prefcenter.web.server import serving
@@ -64,7 +65,7 @@ async def serve_home(
     async with live_home(_home(settings, metrics)) as home, _authenticating(home, given, log) as authenticator:
         around = Surroundings(given, authenticator, RateLimits(given.limits), metrics, log)
         view = GraphQLView(PreferenceSchema(_api_settings(given.graphql)), home)
-        app = create_app(home, around, view.routes)
+        app = create_app(home, around, view.routes, open_routes(home))
         async with serving(app, around, listeners.public, listeners.metrics):
             log.listening(_port(listeners.public), _port(listeners.metrics))
             announce()

@@ -6,9 +6,11 @@
     │   ├── InvalidTime
     │   ├── InvalidList                a file of rows that cannot be read as one
     │   ├── InvalidPolicy              carries every fault found
+    │   ├── InvalidLink                not complete, not ours, not of this kind, or over; which of them is not told
     │   └── UnknownContact             the CRM's own id names no contact here
     ├── ActRefused                     a well-formed act that the rules do not allow
-    │   └── IdempotencyConflict        the key came before, with another input
+    │   ├── IdempotencyConflict        the key came before, with another input
+    │   └── MailUnavailable            it needs a letter to the person, and no mail host is set up
     ├── KeyringError                   the keyring is missing, readable by others, or not this store's
     └── StoreError                     nothing was acknowledged
         ├── VersionConflict            somebody else wrote first; read again and retry
@@ -76,6 +78,10 @@ class InvalidPolicy(InvalidInput):
         self.faults = faults
 
 
+class InvalidLink(InvalidInput):
+    code = "invalid_link"
+
+
 class UnknownContact(InvalidInput):
     code = "unknown_contact"
 
@@ -86,6 +92,10 @@ class ActRefused(PrefcenterError):
 
 class IdempotencyConflict(ActRefused):
     code = "idempotency_conflict"
+
+
+class MailUnavailable(ActRefused):
+    code = "mail_unavailable"
 
 
 class KeyringError(PrefcenterError):

@@ -29,7 +29,7 @@ MAX_KEY_ID = 255
 
 
 class KeyState(StrEnum):
-    """`active`: the one that writes. `live`: looked up only. `retired`: verifies old ledger events only."""
+    """`active` writes, `live` is looked up, and `retired` is too: no record carries it, but old links may come back."""
 
     ACTIVE = "active"
     LIVE = "live"
@@ -40,6 +40,7 @@ class KeyUse(StrEnum):
     """What a controller's subkey is for; the word is part of the HKDF info (CONTRACTS: Digest)."""
 
     MATCH = "match"
+    LINK = "link"
     FIELD = "field"
     LEDGER = "ledger"
 
@@ -69,8 +70,12 @@ class Keyring:
 
     @cached_property
     def lookup_keys(self) -> tuple[Key, ...]:
-        """The keys under which records may still be found, the active one first."""
-        return (self.active, *(key for key in self.keys if key.state is KeyState.LIVE))
+        """The keys under which records may be found, the active one first.
+
+        Retired ones are among them: whoever comes by an old link is refused under its key, and has to be found there.
+        """
+        others = [key for key in self.keys if key is not self.active]
+        return (self.active, *sorted(others, key=lambda key: key.state is KeyState.RETIRED))
 
     def key(self, key_id: int) -> Key:
         for key in self.keys:

@@ -10,13 +10,17 @@ from prefcenter.domain.policy import Policy
 from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
 from prefcenter.security.seals import Sealer
+from prefcenter.security.tokens import LinkCipher
 from prefcenter.services.contacts import Contacts
+from prefcenter.services.data_signals import DataSignals
 from prefcenter.services.decisions import Decisions
 from prefcenter.services.feed import Feed
+from prefcenter.services.links import Links
 from prefcenter.services.ports import Clock, Store
 from prefcenter.services.preferences import Preferences
 from prefcenter.services.recording import Recording
 from prefcenter.services.sending import Sending
+from prefcenter.services.site import Site
 from prefcenter.services.suppressions import Suppressions
 
 if TYPE_CHECKING:
@@ -31,8 +35,10 @@ class ControllerServices:
     sealer: Sealer
     digester: Digester
     cipher: FieldCipher
+    link_cipher: LinkCipher
     store: Store
     clock: Clock
+    site: Site
 
     @cached_property
     def decisions(self) -> Decisions:
@@ -61,6 +67,14 @@ class ControllerServices:
     @cached_property
     def suppressions(self) -> Suppressions:
         return Suppressions(self.policy, self.digester, self.store)
+
+    @cached_property
+    def links(self) -> Links:
+        return Links(self.policy, self.digester, self.link_cipher, self.clock, self.site)
+
+    @cached_property
+    def data_signals(self) -> DataSignals:
+        return DataSignals(self.policy, self.recording)
 
     @cached_property
     def importing(self) -> Importing:

@@ -14,7 +14,7 @@ from prefcenter.domain.contact import Description
 from prefcenter.domain.digest import KIND_OF_SUBJECT, Digest, DigestKind
 from prefcenter.domain.errors import UnknownContact
 from prefcenter.domain.events import Paused, Refusal, Refused
-from prefcenter.domain.record import Record
+from prefcenter.domain.record import Record, sets_aside
 from prefcenter.domain.terms import KIND_OF_CHANNEL, Channel, RefusalReason
 from prefcenter.services.acts import Drafts
 from prefcenter.services.ports import Store
@@ -52,10 +52,29 @@ def contact_of(drafts: Drafts, target: Target) -> Record | None:
     return drafts.record(holders.pop()) if len(holders) == 1 else None
 
 
-def fold_far(drafts: Drafts, target: Target, event: Refused | Paused) -> bool:
-    """Fold a person's act into the record of its target and all that it reaches; False where nothing was new."""
-    written = [drafts.fold(subject, event) for subject in list(_reached(drafts, target, event))]
+def fold_far(drafts: Drafts, target: Target, event: Refused | Paused, *, unless_standing: bool = False) -> bool:
+    """Fold a person's act into the record of its target and all that it reaches; False where nothing was new.
+
+    `unless_standing` leaves out the records on which the same refusal stands already.
+    """
+    reached = list(_reached(drafts, target, event))
+    if unless_standing and isinstance(event, Refused):
+        dossier = drafts.existing((*target.records_of, *reached))
+        reached = [subject for subject in reached if not stands_already(drafts.record(subject), event, dossier)]
+    written = [drafts.fold(subject, event) for subject in reached]
     return any(record is not None for record in written)
+
+
+def stands_already(record: Record, event: Refused, dossier: Sequence[Record]) -> bool:
+    """Whether a refusal like it is on the record and no consent there or in the dossier came later.
+
+    Whether such a consent is in force still does not matter: the same refusal once more never does harm.
+    """
+    alike = [old for old in record.refusals if (old.reason, old.scope) == (event.reason, event.scope)]
+    consents = [(grant, holder) for holder in dossier for grant in holder.grants]
+    return any(
+        not any(sets_aside(grant, old, same_record=holder is record) for grant, holder in consents) for old in alike
+    )
 
 
 def _reached(drafts: Drafts, target: Target, event: Refused | Paused) -> Iterator[Digest]:

@@ -115,6 +115,25 @@ class Recording:
         stated_ms = self._stated(at_ms)
         return await self._refuse(target, lambda received: Refused(received, stated_ms, reason, scope, source), once)
 
+    async def opt_out_by_link(self, target: Target, scopes: Sequence[Scope], source: str) -> Outcome:
+        """The no of a person who came by a link, which knows their digests only; all scopes in one commit.
+
+        Mail programs and people send it again and again. Where the same no stands already nothing is written, so that
+        replays leave one event; after a later consent it is a new no.
+        """
+        check_slug(source, "source")
+        checked = [self._admission.checked_scope(RefusalReason.OPTED_OUT, scope, None) for scope in scopes]
+
+        async def gather() -> tuple[Sequence[Change], Outcomes]:
+            drafts = await self._load(target)
+            received_ms = self._received_ms(drafts)
+            for scope in checked:
+                refused = Refused(received_ms, None, RefusalReason.OPTED_OUT, scope, source)
+                fold_far(drafts, target, refused, unless_standing=True)
+            return drafts.changes, (_outcome(drafts),)
+
+        return _only(await self._acts.commit(gather))
+
     async def bounce_permanently(
         self, text: str, channel: Channel | None, source: str, *, once: Once | None = None
     ) -> Outcome:

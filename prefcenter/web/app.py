@@ -22,7 +22,7 @@ from prefcenter.web.authentication import Authenticator
 from prefcenter.web.connections import bound_body_time
 from prefcenter.web.errors import FIELDS, error_of, error_response
 from prefcenter.web.health import DecidingHome, health_routes, metrics_route
-from prefcenter.web.keys import AUTHENTICATOR, CALLER, RATE_FIELDS, REQUEST_ID, WEB_SOCKETS
+from prefcenter.web.keys import AUTHENTICATOR, CALLER, OPEN_PATHS, RATE_FIELDS, REQUEST_ID, WEB_SOCKETS
 from prefcenter.web.log import Answered, WebLog
 from prefcenter.web.metrics import Metrics
 from prefcenter.web.origins import origin_of
@@ -70,9 +70,15 @@ class Surroundings:
 
 
 def create_app(
-    home: DecidingHome, around: Surroundings, routes: Iterable[web.AbstractRouteDef] = ()
+    home: DecidingHome,
+    around: Surroundings,
+    routes: Iterable[web.AbstractRouteDef] = (),
+    open_routes: Iterable[web.AbstractRouteDef] = (),
 ) -> web.Application:
-    """The application with its own routes and others that are given, such as the GraphQL view."""
+    """The application with its own routes and others that are given, such as the GraphQL view.
+
+    `open_routes` are for everybody: people who come by a link need nothing beyond it.
+    """
     app = web.Application(
         middlewares=[_accounting(around), _telling_errors(around), _admitting(around)],
         client_max_size=around.settings.limits.body_bytes_max,
@@ -84,6 +90,9 @@ def create_app(
     if around.settings.metrics is None:
         app.add_routes([metrics_route(around.metrics)])
     app.add_routes(routes)
+    app[OPEN_PATHS] = frozenset(
+        route.resource.canonical for route in app.add_routes(open_routes) if route.resource is not None
+    )
     return app
 
 
@@ -185,7 +194,7 @@ def _admitting(around: Surroundings) -> Middleware:
 async def _admit(around: Surroundings, request: web.Request) -> None:
     origin = origin_of(request, around.settings.trusted_proxies)
     request[RATE_FIELDS] = (await around.limits.take_for_origin(origin)).fields
-    if request.match_info.http_exception is not None:
+    if request.match_info.http_exception is not None or route_of(request) in request.app.get(OPEN_PATHS, ()):
         return
     if "Authorization" not in request.headers and _asks_for_web_socket(request):
         return

@@ -21,5 +21,8 @@ WEB_SOCKETS = web.AppKey("web_sockets", MutableSet[web.WebSocketResponse])
 RATE_FIELDS = web.RequestKey("rate_fields", Mapping[str, str])
 """The `RateLimit-*` fields of the response."""
 
+OPEN_PATHS = web.AppKey("open_paths", frozenset[str])
+"""Templates of the paths that need no caller."""
+
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 """Makes a caller of credentials; a WebSocket's first message brings its own."""

@@ -29,6 +29,7 @@ from prefcenter.web.keys import CALLER
 from prefcenter.web.listening import listening_socket
 from prefcenter.web.log import web_log
 from prefcenter.web.metrics import new_metrics
+from prefcenter.web.people import open_routes
 from prefcenter.web.portals import Portal
 from prefcenter.web.rate_limits import RateLimits
 from prefcenter.web.server import serving
@@ -139,7 +140,7 @@ async def running(
         authenticator = Authenticator(home, log, portal)
         around = Surroundings(given, authenticator, RateLimits(given.limits), metrics, log)
         try:
-            async with serving(create_app(home, around, routes), around, [bound], []):
+            async with serving(create_app(home, around, routes, open_routes(home)), around, [bound], []):
                 yield Running(bound.getsockname()[1], home, around, session)
         finally:
             await authenticator.close()

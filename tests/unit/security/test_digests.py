@@ -106,9 +106,9 @@ def expected(kind: DigestKind, form_of: Sequence[tuple[Key, Forms, str]]) -> lis
     ]
 
 
-def test_look_ups_try_every_live_key_and_new_events_go_under_the_active_one() -> None:
+def test_look_ups_try_every_key_and_new_events_go_under_the_active_one() -> None:
     found = digests_of(EMAIL)
-    pairs = [(key, forms) for key in (NEW, OLD) for forms in EMAIL.forms]
+    pairs = [(key, forms) for key in (NEW, OLD, RETIRED) for forms in EMAIL.forms]
     assert list(found.subjects) == expected(DigestKind.MAILBOX, [(key, f, f.mailbox) for key, f in pairs])
     assert found.exacts == set(expected(DigestKind.EXACT, [(key, f, f.exact) for key, f in pairs]))
     assert (found.subject.key, found.exact.key) == (2, 2)
@@ -119,14 +119,16 @@ def test_look_ups_try_every_live_key_and_new_events_go_under_the_active_one() ->
 def test_every_rules_version_is_looked_up_under_every_key() -> None:
     forms = (Forms(2, "pat+x@acme.example", "pat@acme.example"), Forms(1, "pat+x@acme.example", "pat+x@acme.example"))
     found = digests_of(Address(AddressKind.EMAIL, forms, "***"))
-    assert [(each.key, each.rules) for each in found.subjects] == [(2, 2), (2, 1), (1, 2), (1, 1)]
-    assert {(each.key, each.rules) for each in found.exacts} == {(2, 2), (2, 1), (1, 2), (1, 1)}
+    assert [(each.key, each.rules) for each in found.subjects] == [(2, 2), (2, 1), (1, 2), (1, 1), (3, 2), (3, 1)]
+    assert {(each.key, each.rules) for each in found.exacts} == {(2, 2), (2, 1), (1, 2), (1, 1), (3, 2), (3, 1)}
     assert (found.subject.rules, found.exact.rules) == (2, 2)
 
 
 def test_the_domain_and_its_parents_are_looked_up_with_the_address() -> None:
     found = digests_of(EMAIL)
-    names = [(key, EMAIL.current, name) for key in (NEW, OLD) for name in ("mail.acme.example", "acme.example")]
+    names = [
+        (key, EMAIL.current, name) for key in (NEW, OLD, RETIRED) for name in ("mail.acme.example", "acme.example")
+    ]
     assert list(found.domains) == expected(DigestKind.DOMAIN, names)
     assert found.looked_up == (*found.subjects, *found.domains)
 
@@ -134,14 +136,14 @@ def test_the_domain_and_its_parents_are_looked_up_with_the_address() -> None:
 def test_a_refused_domain_is_found_from_every_address_in_it() -> None:
     digester = Digester(KEYRING, "acme")
     refused = digester.of_domain("acme.example", (1,))
-    assert [(each.kind, each.key, each.rules) for each in refused] == [(6, 2, 1), (6, 1, 1)]
+    assert [(each.kind, each.key, each.rules) for each in refused] == [(6, 2, 1), (6, 1, 1), (6, 3, 1)]
     assert set(refused) <= set(digester.of_address(EMAIL).looked_up)
     assert not set(refused) & set(digests_of(parse("pat@notacme.example", AddressKind.EMAIL, country="GB")).looked_up)
 
 
 def test_a_domain_is_digested_once_for_each_key_and_rules_version() -> None:
     refused = Digester(KEYRING, "acme").of_domain("acme.example", (2, 1))
-    assert [(each.key, each.rules) for each in refused] == [(2, 2), (2, 1), (1, 2), (1, 1)]
+    assert [(each.key, each.rules) for each in refused] == [(2, 2), (2, 1), (1, 2), (1, 1), (3, 2), (3, 1)]
 
 
 def test_every_alias_has_one_subject_and_each_its_own_exact_digest() -> None:

@@ -1,0 +1,33 @@
+"""What a browser says for its person: `Sec-GPC: 1` refuses sale and targeted advertising (CC1-3, CC1-11)."""
+
+from __future__ import annotations
+
+from prefcenter.domain.events import Scope
+from prefcenter.domain.policy import Policy
+from prefcenter.services.acts import Outcome
+from prefcenter.services.recording import Recording
+from prefcenter.services.targets import Target
+
+SIGNALLED_USES = ("sale", "targeted-advertising")
+SOURCE = "global-privacy-control"
+
+
+class DataSignals:
+    """The signals that one controller honours."""
+
+    def __init__(self, policy: Policy, recording: Recording) -> None:
+        self._policy = policy
+        self._recording = recording
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The data uses that a signal refuses: those of the policy that are not prohibited anyway."""
+        uses = (self._policy.data_use_by_id.get(name) for name in SIGNALLED_USES)
+        return tuple(use.id for use in uses if use is not None and use.basis is not None)
+
+    async def honour(self, target: Target) -> Outcome:
+        """Refuse what the signal is about; nothing is written where the same was refused before."""
+        scopes = [Scope(data_use=name) for name in self.refused]
+        if not scopes:
+            return Outcome.UNCHANGED
+        return await self._recording.opt_out_by_link(target, scopes, SOURCE)

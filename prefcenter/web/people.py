@@ -1,0 +1,16 @@
+"""Everything that people reach without credentials, by a link or by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from prefcenter.services.link_desk import LinkHome
+from prefcenter.web.data_signals import data_signal_routes
+from prefcenter.web.one_click import OneClick
+
+
+def open_routes(home: LinkHome) -> Sequence[web.AbstractRouteDef]:
+    """The routes that need no caller."""
+    return [*OneClick(home).routes, *data_signal_routes()]

@@ -1,0 +1,114 @@
+"""Global Privacy Control: what a browser says for its person, and the file that says that it is honoured."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from prefcenter.bootstrap import init_home, open_services
+from prefcenter.domain.terms import Channel
+from prefcenter.services.decisions import Question
+from prefcenter.settings import Settings, read_settings
+from tests.web.serving_home import POLICIES, running
+
+PAT = "pat@acme.example"
+CONTROLLER = "one-contact-center"
+DATA_USES = """
+[[data_use]]
+id = "sale"
+label = "Sale of your data"
+default = "on"
+basis = "legitimate_interests"
+audiences = ["all"]
+clause = "OCC-7"
+
+[[data_use]]
+id = "targeted-advertising"
+label = "Advertising after your own activities"
+default = "on"
+basis = "legitimate_interests"
+audiences = ["all"]
+clause = "OCC-7"
+"""
+
+
+@pytest.fixture(scope="module")
+def selling_policies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Policies of which one permits both uses that a signal is about."""
+    directory = tmp_path_factory.mktemp("selling")
+    for path in POLICIES.iterdir():
+        text = path.read_text(encoding="utf-8")
+        (directory / path.name).write_text(text + DATA_USES * (path.stem == CONTROLLER), encoding="utf-8")
+    return directory
+
+
+@pytest.fixture
+def selling(selling_policies: Path, tmp_path: Path) -> Settings:
+    settings = read_settings({}, tmp_path / "selling")
+    asyncio.run(init_home(settings, selling_policies))
+    return settings
+
+
+async def path_of(settings: Settings, controller: str, purpose: str) -> str:
+    async with open_services(settings) as services:
+        links = (await services.controller(controller)).links
+        return "/u/" + links.of_message(PAT, purpose, Channel.EMAIL).unsubscribe_url.rpartition("/")[2]
+
+
+async def reasons(settings: Settings, controller: str) -> list[str]:
+    async with open_services(settings) as services:
+        decisions = (await services.deciding(controller)).decisions
+        asked = [Question(PAT, None, Channel.EMAIL, name) for name in ("sale", "targeted-advertising", "profiling")]
+        return [one.reason.value for one in await decisions.decide_many(asked, services.clock())]
+
+
+async def click(settings: Settings, path: str, fields: Mapping[str, str], times: int = 1) -> None:
+    async with running(settings) as server:
+        for _ in range(times):
+            headers = {"Content-Type": "application/x-www-form-urlencoded", **fields}
+            answer = await server.ask(path, method="POST", body=b"List-Unsubscribe=One-Click", headers=headers)
+            assert answer.status == 200
+
+
+async def test_a_signal_on_an_act_refuses_sale_and_advertising_and_nothing_else(selling: Settings) -> None:
+    path = await path_of(selling, CONTROLLER, "client-marketing")
+    assert await reasons(selling, CONTROLLER) == ["permitted"] * 3
+    await click(selling, path, {"Sec-GPC": "1"})
+    assert await reasons(selling, CONTROLLER) == ["opted_out", "opted_out", "permitted"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"Sec-GPC": "0"}, {"Sec-GPC": "true"}, {"DNT": "1"}])
+async def test_any_other_field_is_no_signal(selling: Settings, fields: Mapping[str, str]) -> None:
+    await click(selling, await path_of(selling, CONTROLLER, "client-marketing"), fields)
+    assert await reasons(selling, CONTROLLER) == ["permitted"] * 3
+
+
+async def test_a_signal_on_a_page_that_is_only_looked_at_changes_nothing(selling: Settings) -> None:
+    path = await path_of(selling, CONTROLLER, "client-marketing")
+    async with running(selling) as server:
+        assert (await server.ask(path, headers={"Sec-GPC": "1"})).status == 200
+    assert await reasons(selling, CONTROLLER) == ["permitted"] * 3
+
+
+async def test_the_same_signal_again_writes_nothing(selling: Settings) -> None:
+    await click(selling, await path_of(selling, CONTROLLER, "client-marketing"), {"Sec-GPC": "1"}, times=3)
+    async with open_services(selling) as services:
+        assert len(await services.store.since(CONTROLLER, (0,) * 8, 100)) == 3
+
+
+async def test_what_is_prohibited_anyway_needs_no_refusal(settings: Settings) -> None:
+    await click(settings, await path_of(settings, "contact-center-1", "promotional-email"), {"Sec-GPC": "1"})
+    async with open_services(settings) as services:
+        assert len(await services.store.since("contact-center-1", (0,) * 8, 100)) == 1
+
+
+async def test_the_file_says_that_the_signal_is_honoured(settings: Settings) -> None:
+    async with running(settings) as server:
+        answer = await server.ask("/.well-known/gpc.json")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.document["gpc"] is True
+    assert answer.document["lastUpdate"].startswith("2026-")
