@@ -16,7 +16,16 @@ POLICIES = Path(__file__).resolve().parents[3] / "fixtures" / "policies"
 @pytest.fixture
 def home() -> Iterator[RunningHome]:
     """`opencontact` and `contact-center-1`; the clock stands at `NOW` until a test turns it."""
-    texts = {name: (POLICIES / f"{name}.toml").read_text("utf-8") for name in ("opencontact", "contact-center-1")}
-    opened = RunningHome(texts, NOW)
-    yield opened
-    opened.close()
+    yield from opened("opencontact", "contact-center-1")
+
+
+@pytest.fixture
+def community() -> Iterator[RunningHome]:
+    """`opencontact` and `contact-centre-community`, whose news have a frequency cap (TCC-2)."""
+    yield from opened("opencontact", "contact-centre-community")
+
+
+def opened(*names: str) -> Iterator[RunningHome]:
+    home = RunningHome({name: (POLICIES / f"{name}.toml").read_text("utf-8") for name in names}, NOW)
+    yield home
+    home.close()
