@@ -134,6 +134,7 @@ class WorkbookSink:
         self._name = sheet
         self._width = width
         self._book = Workbook(_Stream(file), {**OPTIONS, "tmpdir": str(file.directory)})
+        self._book.use_zip64()
         self._book.set_properties({"created": CREATED.replace(tzinfo=None)})
         self._sheet = self._book.add_worksheet(sheet)
         self._formats = {kind: self._book.add_format({"num_format": text}) for kind, text in DATE_FORMATS.items()}
@@ -149,7 +150,13 @@ class WorkbookSink:
             self._write_row(batch.rows[placed.place], placed)
 
     def finish(self) -> None:
-        self._book.close()
+        from xlsxwriter.exceptions import FileCreateError
+
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            # The library hides what the system said; a full disk is told by nothing else.
+            raise OSError(*error.args[0].args) from None
 
     def _write_row(self, row: Row, placed: Placed) -> None:
         if self._next_row >= MAX_ROWS:

@@ -17,6 +17,7 @@ import pytest
 
 from jobs.scrub.outputs import PartialDirectory, require_free
 from prefcenter.domain.errors import InvalidList, PrefcenterError
+from tests.jobs.lists.formats import MAKERS
 from tests.jobs.scrub.small_home import LIST, SmallHome, a_plan, left_in
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,10 +25,16 @@ NOBODY = 65_534
 LONG_LIST = b"email,note\n" + b"pat@acme.example," + b"x" * 10 + b"\n" + b"kim@acme.example,y\n" * 4_000
 
 
-def command(directory: Path, act: str) -> list[str]:
-    (directory / "list.csv").write_bytes(LONG_LIST)
+LONG_ROWS = [
+    {"id": number, "email": f"person{number}@acme.example", "note": f"{number:0>8}"} for number in range(4_000)
+]
+FORMATS = {suffix: make(LONG_ROWS) for suffix, make in MAKERS.items()}
+
+
+def command(directory: Path, act: str, name: str = "list.csv", content: bytes = LONG_LIST) -> list[str]:
+    (directory / name).write_bytes(content)
     script = "tests.jobs.scrub.scrub_process"
-    return [sys.executable, "-m", script, str(directory / "list.csv"), str(directory / "out"), act]
+    return [sys.executable, "-m", script, str(directory / name), str(directory / "out"), act]
 
 
 def test_a_killed_scrub_shows_no_output_and_the_next_one_cleans_up(tmp_path: Path) -> None:
@@ -46,6 +53,32 @@ def test_a_full_disk_leaves_nothing_and_says_so(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (2, "")
     assert ended.stdout == f"--out: {tmp_path / 'out'}: File too large; nothing was written\n"
     assert left_in(tmp_path) == ["list.csv"]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".parquet", ".jsonl.gz"])
+def test_a_full_disk_leaves_nothing_whatever_the_format(tmp_path: Path, suffix: str) -> None:
+    name = f"list{suffix}"
+    started = command(tmp_path, "full", name, FORMATS[suffix])
+    ended = subprocess.run(started, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (2, "")
+    assert ended.stdout == f"--out: {tmp_path / 'out'}: File too large; nothing was written\n"
+    assert left_in(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("suffix", [".xlsx", ".parquet"])
+def test_a_killed_scrub_of_another_format_leaves_nothing_but_what_the_next_one_removes(
+    tmp_path: Path, suffix: str
+) -> None:
+    name = f"list{suffix}"
+    with subprocess.Popen(
+        command(tmp_path, "stall", name, FORMATS[suffix]), cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stalled\n"
+        process.kill()
+    assert len(left_in(tmp_path)) == 2
+    SmallHome().scrub(a_plan(tmp_path, FORMATS[suffix], name, purpose="candidate-contact"))
+    assert left_in(tmp_path) == [name, "out"]
 
 
 def test_a_suffix_that_is_no_utf_8_is_kept_on_disk_and_shown_with_a_mark(tmp_path: Path) -> None:
