@@ -68,11 +68,13 @@ def serve_settings(
     configure_logs()
     asyncio.run(_try(settings, given))
     reserved = _bound("--port", host, port)
+    metrics = _metrics_socket(given)
     serving = Serving(settings, given, host, reserved.getsockname()[1], announce)
-    if workers > 1:
-        reserved.close()
-        return _run_workers(serving, workers)
-    return _run(serving, [reserved], _metrics_socket(given))
+    if workers == 1:
+        return _run(serving, [reserved], metrics)
+    for bound in (reserved, *metrics):
+        bound.close()
+    return _run_workers(serving, workers)
 
 
 def _announce(url: str) -> None:
@@ -86,14 +88,14 @@ async def _try(settings: Settings, given: ServingSettings) -> None:
             raise InvalidInput("PREFCENTER_PORTAL_CONTROLLER: not one of this home's policies")
 
 
-def _bound(option: str, host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+def _bound(setting: str, host: str, port: int, *, is_shared: bool = False) -> socket.socket:
     try:
         return listening_socket(host, port, is_shared=is_shared)
     except socket.gaierror:
-        raise InvalidInput(f"{option}: its host is not known here") from None
+        raise InvalidInput(f"{setting}: its host is not known here") from None
     except OSError as error:
         in_use = f"{port} is in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
-        raise InvalidInput(f"{option}: {in_use}") from None
+        raise InvalidInput(f"{setting}: {in_use}") from None
 
 
 def _metrics_socket(given: ServingSettings, *, is_shared: bool = False) -> list[socket.socket]:
@@ -108,7 +110,7 @@ def _run(serving: Serving, public: Sequence[socket.socket], metrics: Sequence[so
 
 
 def _run_workers(serving: Serving, workers: int) -> int:
-    """Each worker binds the port for itself; that nobody else has it was found out before.
+    """Each worker binds the ports for itself; that nobody else has them was found out before.
 
     Metrics of all workers are kept in files of a directory that must be named before the library is imported.
     """

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from prefcenter.logs import kind_of, place_of
+
 STOPPING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 YOUNG_SECONDS = 1.0
 """A worker that died younger than this is not replaced at once, or a fault at the start would keep a core busy."""
@@ -63,6 +65,8 @@ class Supervisor:
             os.close(held)
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             code = self.run_worker(number, lifeline)
+        except BaseException as failure:
+            structlog.get_logger().error("failed", failure=kind_of(failure), place=place_of(failure), worker=number)
         finally:
             os._exit(code)
 

@@ -55,14 +55,18 @@ class ServerProcess:
             self.lines.append(json.loads(line))
 
     async def run(self, name: str, **wanted: Any) -> Any:
-        """The data that an operation gives; raises where there is no answer, or not this one."""
+        """What the one field of an operation gives."""
+        document = await self.answer(name, **wanted)
+        (data,) = document["data"].values()
+        return data
+
+    async def answer(self, name: str, **wanted: Any) -> Any:
+        """The answer to an operation; raises where there is none."""
         body = {"query": operation(name), "variables": {"input": {"controller": CONTROLLER, **wanted}}}
         headers = {"Authorization": f"Bearer {self.token}"}
         async with self.session.post(f"{self.url}/graphql", json=body, headers=headers) as response:
             response.raise_for_status()
-            document = await response.json()
-        (data,) = document["data"].values()
-        return data
+            return await response.json()
 
     async def decide(self, address: str = "pat@acme.example") -> Any:
         wanted = {"purpose": "client-marketing", "channel": "email", "addressClass": "business"}

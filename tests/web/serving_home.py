@@ -176,6 +176,11 @@ def take_store_away(settings: Settings) -> None:
     (settings.home / "store.sqlite3").rename(settings.home / "aside.sqlite3")
 
 
+def put_store_back(settings: Settings) -> None:
+    """Undo `take_store_away`."""
+    (settings.home / "aside.sqlite3").rename(settings.home / "store.sqlite3")
+
+
 async def reason(home: LiveHome, question: Question = QUESTION) -> str:
     """What a live home decides."""
     deciding = await home.deciding(CONTROLLER)

@@ -11,7 +11,16 @@ from prefcenter.domain.errors import StoreError
 from prefcenter.domain.terms import Channel
 from prefcenter.services.decisions import Question
 from prefcenter.settings import Settings
-from tests.web.serving_home import QUESTION, Running, make_key, opt_out, reason, running, take_store_away
+from tests.web.serving_home import (
+    QUESTION,
+    Running,
+    make_key,
+    opt_out,
+    put_store_back,
+    reason,
+    running,
+    take_store_away,
+)
 
 SECRET = "pat.secret@acme.example"
 
@@ -73,7 +82,7 @@ async def test_a_home_that_gives_no_decisions_is_counted(settings: Settings) -> 
         for _ in range(2):
             with pytest.raises(StoreError):
                 await server.home.deciding("opencontact")
-        (settings.home / "aside.sqlite3").rename(settings.home / "store.sqlite3")
+        put_store_back(settings)
         seen = await numbers(server)
     assert seen["prefcenter_home_failures_total code=store"] == 2
 

@@ -18,7 +18,7 @@ from prefcenter.services.callers import CallerScope
 from prefcenter.services.decisions import Question
 from prefcenter.settings import Settings
 from tests.web.server_process import PROGRAM, ServerProcess, is_running, operation, serving_process, until
-from tests.web.serving_home import CONTROLLER, HOST, QUESTION, make_key
+from tests.web.serving_home import CONTROLLER, HOST, QUESTION, make_key, put_store_back, take_store_away
 
 ALL_SCOPES = tuple(CallerScope)
 CALLERS = 8
@@ -92,6 +92,22 @@ async def test_an_opt_out_by_the_command_line_binds_the_next_answer_of_every_wor
         for _ in range(6):
             async with aiohttp.ClientSession() as server.session:
                 assert (await server.decide())["reason"] == "opted_out"
+
+
+async def test_without_a_store_a_decision_is_a_check_that_failed_and_an_act_is_not_acknowledged(
+    settings: Settings,
+) -> None:
+    _, token = await make_key(settings, *ALL_SCOPES)
+    async with serving_process(settings, token) as server:
+        assert (await server.decide())["allowed"] is True
+        take_store_away(settings)
+        decision = await server.decide()
+        assert (decision["allowed"], decision["reason"], decision["basis"]) == (False, "check_failed", None)
+        document = await server.answer("opt-out", whom={"address": "pat@acme.example"}, source="page")
+        assert document["data"] is None
+        assert document["errors"][0]["extensions"]["code"] == "unavailable"
+        put_store_back(settings)
+        assert (await server.decide())["allowed"] is True
 
 
 async def test_the_checkpoint_knows_what_was_acknowledged_once_a_server_has_stopped(settings: Settings) -> None:
@@ -212,11 +228,14 @@ def refused_to_start(*arguments: str, home: Path, **variables: str) -> str:
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_port_that_is_in_use_is_one_clear_line(settings: Settings, workers: str) -> None:
     async with serving_process(settings, "", "--workers", workers) as server:
-        for wanted in ("1", "2"):
+        for arguments, variables, setting in (
+            (("--port", str(server.port)), {}, "--port"),
+            (("--port", "0"), {"PREFCENTER_METRICS": f"{HOST}:{server.port}"}, "PREFCENTER_METRICS"),
+        ):
             said = await asyncio.to_thread(
-                refused_to_start, "--port", str(server.port), "--workers", wanted, home=settings.home
+                refused_to_start, *arguments, "--workers", workers, home=settings.home, **variables
             )
-            assert said == f"--port: {server.port} is in use\n"
+            assert said == f"{setting}: {server.port} is in use\n"
 
 
 @pytest.mark.parametrize(
