@@ -218,3 +218,12 @@ async def test_recorded_sends_reach_the_frequency_cap(home: Path) -> None:
             assert (report["recorded"], report["isCapped"], report["invalid"]) == (1, True, [1])
             assert (again["recorded"], again["already"]) == (0, 1)
         assert (await api.act("decision", EVERYWHERE, **asked))["reason"] == "frequency_cap"
+
+
+@pytest.mark.parametrize("whom", [{}, {**PAT, "contact": "crm-1"}, {"address": None}, {**PAT, "contact": None}])
+async def test_an_act_is_about_an_address_or_a_contact_and_never_both(home: Path, whom: dict[str, Any]) -> None:
+    variables = {"input": {"controller": CONTROLLER, "whom": whom, "source": "crm-form"}}
+    async with open_api(home) as api:
+        answer = await api.run(operation("opt-out"), variables)
+    assert answer["errors"][0]["extensions"] == {"code": "invalid_request"}
+    assert answer["data"] is None

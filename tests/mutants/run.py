@@ -24,7 +24,7 @@ from queue import SimpleQueue
 
 ROOT = Path(__file__).resolve().parents[2]
 MUTANTS_FILE = Path(__file__).with_name("mutants.toml")
-TREES = ("prefcenter", "jobs", "tests", "fixtures", "docs")
+TREES = ("prefcenter", "jobs", "tests", "fixtures", "docs", "graphql")
 PYTEST_OPTIONS = (
     *("-x", "-q", "-p", "no:cacheprovider"),
     *("-p", "tests.mutants.first_failure", "--hypothesis-profile", "first-failure"),
