@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import cast
 
 import msgspec
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 from graphql import GraphQLError
 from strawberry.aiohttp.views import GraphQLView as StrawberryView
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
@@ -48,6 +48,7 @@ class SocketLimits:
     message_bytes_max: int = 256 * 1024
     init_seconds_max: float = 5.0
     operations_max: int = 10
+    sockets_per_caller_max: int = 20
     heartbeat_seconds: float = 30.0
 
 
@@ -71,7 +72,14 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
                 await self.websocket.close(code=4403, reason="Forbidden")
                 return
             self.context = context
+        if not self.connection_init_received and not view.counts(self):
+            await self.websocket.close(code=WSCloseCode.TRY_AGAIN_LATER, reason="Too many sockets")
+            return
         await super().handle_connection_init({"type": "connection_init", "payload": {}})
+
+    async def shutdown(self) -> None:
+        cast("SubscriptionView", self.view).forget(self)
+        await super().shutdown()
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         view = cast("SubscriptionView", self.view)
@@ -122,6 +130,7 @@ class SubscriptionView(StrawberryView[RequestContext, None]):
         self.schema_with_desk = schema
         self._home = home
         self._limits = limits
+        self._begun: set[SocketHandler] = set()
 
     async def create_websocket_response(self, request: web.Request, subprotocol: str | None) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(
@@ -155,6 +164,17 @@ class SubscriptionView(StrawberryView[RequestContext, None]):
             return None
         asking = _asking_again(authenticator, authorization, caller)
         return replace(context, caller=caller, is_still_authorised=asking)
+
+    def counts(self, handler: SocketHandler) -> bool:
+        """Take a socket into account that has begun; false where its caller has as many as they may."""
+        caller_id = handler.context.caller.id
+        if sum(other.context.caller.id == caller_id for other in self._begun) >= self._limits.sockets_per_caller_max:
+            return False
+        self._begun.add(handler)
+        return True
+
+    def forget(self, handler: SocketHandler) -> None:
+        self._begun.discard(handler)
 
     def decode_json(self, data: str | bytes) -> object:
         try:

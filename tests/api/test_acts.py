@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,12 @@ async def test_an_act_is_about_an_address_or_a_contact_and_never_both(home: Path
         answer = await api.run(operation("opt-out"), variables)
     assert answer["errors"][0]["extensions"] == {"code": "invalid_request"}
     assert answer["data"] is None
+
+
+async def test_one_key_at_the_same_moment_is_still_one_act(home: Path) -> None:
+    wanted: dict[str, Any] = {"whom": PAT, "source": "crm-form", "idempotencyKey": "1"}
+    async with open_api(home) as api:
+        answers = await asyncio.gather(*(api.act("opt-out", **wanted) for _ in range(8)))
+        feed = await api.ask("changes", controller=CONTROLLER)
+    assert all(answer == {"__typename": "RecordedAct", "outcome": "recorded"} for answer in answers)
+    assert len(feed["edges"]) == 1

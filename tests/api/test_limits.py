@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from prefcenter.api.limits import DocumentLimits, check_document
 from tests.api.attacks import ATTACKS, fragment_bomb, wide_fragment_bomb
-from tests.api.served_api import ROOT, Served, serve_api
+from tests.api.served_api import CONTROLLER, ROOT, Served, serve_api
 
 LIMITS = DocumentLimits(depth_max=3, aliases_max=2, fields_max=5, directives_max=2, cost_max=2_000)
 
@@ -117,3 +119,48 @@ async def test_a_body_that_is_larger_than_the_server_reads_is_refused(home: Path
     async with serve_api(home) as served:
         answer = await served.post(b'{"query": "' + b"a" * 3_000_000 + b'"}')
     assert (answer.status, code_of(answer.body)) == (413, "too_large")
+
+
+SPOILT_MAX = 400
+PIECES = (
+    b"{",
+    b"}",
+    b'"',
+    b"\\",
+    b"$",
+    b"...",
+    b"null",
+    b"-1",
+    b"\xff",
+    b"\x00",
+    b"[",
+    b"]",
+    b":",
+    b"#",
+    b"@skip(if: true)",
+)
+
+
+def spoilt(body: bytes, chance: Random) -> bytes:
+    """A request with a few places overwritten, cut out or doubled."""
+    for _ in range(chance.randint(1, 4)):
+        start = chance.randrange(len(body))
+        end = min(len(body), start + chance.randint(0, 12))
+        body = body[:start] + chance.choice((*PIECES, body[start:end] * 2, b"")) + body[end:]
+    return body
+
+
+async def test_a_spoilt_request_is_answered_or_refused_and_is_never_a_fault(
+    home: Path, documents: dict[str, str]
+) -> None:
+    chance = Random(20261124)
+    variables = {"input": {"controller": CONTROLLER, "purpose": "client-marketing"}, "controller": CONTROLLER}
+    async with serve_api(home) as served:
+        for _ in range(SPOILT_MAX):
+            query = documents[chance.choice(sorted(documents))]
+            body = json.dumps({"query": query, "variables": variables}, ensure_ascii=False).encode()
+            answer = await served.post(spoilt(body, chance))
+            assert answer.status in {200, 400}
+            codes = {error["extensions"]["code"] for error in answer.body.get("errors", ())}
+            assert not codes & {"internal", "unavailable"}
+        assert await still_answers(served)

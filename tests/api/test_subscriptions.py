@@ -241,6 +241,19 @@ async def test_a_socket_has_only_so_many_subscriptions(home: Path) -> None:
     assert seen == {"2", "4"}
 
 
+async def test_a_caller_has_only_so_many_sockets_at_once(home: Path) -> None:
+    limits = GraphQLLimits(sockets=SocketLimits(sockets_per_caller_max=1))
+    async with serve_api(home, limits=limits) as served:
+        async with opened(served) as first, opened(served) as second:
+            await first.begin()
+            await second.send({"type": "connection_init"})
+            assert await second.closed_with() == 1013
+            async with opened(served, await served.new_key(CallerScope.READ)) as other:
+                await other.begin()
+        async with opened(served) as again:
+            await again.begin()
+
+
 async def test_a_message_that_is_too_large_ends_the_connection(home: Path) -> None:
     limits = GraphQLLimits(sockets=SocketLimits(message_bytes_max=2_000))
     async with serve_api(home, limits=limits) as served, opened(served) as socket:
