@@ -17,13 +17,12 @@ from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import ApiKey, AuditReport, Change, LedgerEvent, Receipt, RecordPage, Send
+from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_acts import Acts
 from prefcenter.storage.sqlite_api_keys import api_key, api_keys
 from prefcenter.storage.sqlite_queries import Queries
 from prefcenter.storage.sqlite_schema import BUSY_TIMEOUT_S, connect, prepare, store_errors
 from prefcenter.storage.sqlite_tables import (
-    WHOLE_STORE,
-    SealerByController,
     check_keyring,
     controller_ids,
     unknown_keys,

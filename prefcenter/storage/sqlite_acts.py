@@ -14,6 +14,7 @@ from prefcenter.security.seals import SALT_BYTES
 from prefcenter.services.ports import ApiKey, Change, Receipt, Send
 from prefcenter.storage.chain import EventRow, link
 from prefcenter.storage.mapping import encode_event, encode_record
+from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_api_keys import put_api_key
 from prefcenter.storage.sqlite_ledger import (
     UPSERT_RECORD,
@@ -27,8 +28,6 @@ from prefcenter.storage.sqlite_receipts import check_name_is_free, counted, put_
 from prefcenter.storage.sqlite_sealed import drop_sealed, put_sealed
 from prefcenter.storage.sqlite_sends import drop_sends_to, forget_sends, note_sends
 from prefcenter.storage.sqlite_tables import (
-    WHOLE_STORE,
-    SealerByController,
     add_controller,
     add_term,
     check_controllers,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from prefcenter.domain.errors import StoreDamaged
-from prefcenter.security.seals import Field, Sealer
+from prefcenter.security.seals import Sealer
 from prefcenter.services.ports import ApiKey
+from prefcenter.storage.api_key_content import api_key_from, content_of, merged, sealed_fields
 
 _CONTENT = "id, label, secret_hash, scopes, controllers, created_ms, expires_ms, revoked_ms, last_used_ms"
 
@@ -30,9 +30,9 @@ def api_keys(connection: sqlite3.Connection, sealer: Sealer) -> Sequence[ApiKey]
 def put_api_key(connection: sqlite3.Connection, sealer: Sealer, new: ApiKey) -> None:
     """Keep the state of an API key; a revocation and a last use that are on record are not taken back."""
     known = api_key(connection, sealer, new.id)
-    content = _content(new if known is None else _merged(known, new))
+    content = content_of(new if known is None else merged(known, new))
     key = sealer.active_key_id
-    row = (*content, key, sealer.seal(key, "api key", *_sealed(content)))
+    row = (*content, key, sealer.seal(key, "api key", *sealed_fields(content)))
     connection.execute(f"INSERT OR REPLACE INTO api_keys VALUES ({', '.join('?' * len(row))})", row)  # noqa: S608
 
 
@@ -40,29 +40,12 @@ def api_key_faults(connection: sqlite3.Connection, sealer: Sealer) -> Iterator[s
     """API keys that are not as they were sealed."""
     query = f"SELECT {_CONTENT}, key, mac FROM api_keys"  # noqa: S608 - names of our own schema
     for *content, key, mac in connection.execute(query):
-        if not sealer.holds(key, mac, "api key", *_sealed(content)):
+        if not sealer.holds(key, mac, "api key", *sealed_fields(content)):
             yield "table api_keys: a key was altered"
-
-
-def _merged(known: ApiKey, new: ApiKey) -> ApiKey:
-    revoked = [ms for ms in (known.revoked_ms, new.revoked_ms) if ms is not None]
-    used = [ms for ms in (known.last_used_ms, new.last_used_ms) if ms is not None]
-    return replace(new, revoked_ms=min(revoked, default=None), last_used_ms=max(used, default=None))
-
-
-def _content(key: ApiKey) -> tuple[Any, ...]:
-    names = (" ".join(sorted(key.scopes)), " ".join(sorted(key.controllers)))
-    return key.id, key.label, key.secret_hash, *names, key.created_ms, key.expires_ms, key.revoked_ms, key.last_used_ms
-
-
-def _sealed(content: Sequence[Any]) -> Sequence[Field]:
-    """The fields of the MAC: a time that is not set has no bytes, which no number has."""
-    return [b"" if field is None else field for field in content]
 
 
 def _read(sealer: Sealer, row: Sequence[Any]) -> ApiKey:
     *content, key, mac = row
-    if not sealer.holds(key, mac, "api key", *_sealed(content)):
+    if not sealer.holds(key, mac, "api key", *sealed_fields(content)):
         raise StoreDamaged("table api_keys: a key was altered; run `prefcenter audit verify`")
-    key_id, label, secret_hash, scopes, controllers, *times = content
-    return ApiKey(key_id, label, secret_hash, frozenset(scopes.split()), frozenset(controllers.split()), *times)
+    return api_key_from(content)

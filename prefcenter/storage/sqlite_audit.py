@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
-from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.errors import PrefcenterError
-from prefcenter.domain.events import Erased
 from prefcenter.domain.ledger import PARTITIONS, Head
-from prefcenter.domain.record import Record, fold
 from prefcenter.services.ports import AuditReport
 from prefcenter.storage.chain import EventRow, chain_faults
-from prefcenter.storage.mapping import decode_event, encode_record
+from prefcenter.storage.refolding import FINDINGS_MAX, first_findings, is_fold_of_events, stored_subject
+from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_api_keys import api_key_faults
 from prefcenter.storage.sqlite_receipts import receipt_faults
 from prefcenter.storage.sqlite_schema import is_schema_as_made
 from prefcenter.storage.sqlite_sealed import sealed_faults
 from prefcenter.storage.sqlite_sends import send_faults
 from prefcenter.storage.sqlite_tables import (
-    WHOLE_STORE,
-    SealerByController,
     controller_faults,
     controller_ids,
     known_keys,
@@ -30,11 +25,6 @@ from prefcenter.storage.sqlite_tables import (
     stray_faults,
     table_faults,
 )
-
-FINDINGS_MAX = 100
-"""More findings than this say no more than this many do."""
-
-_UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def audit_controller(
@@ -50,7 +40,7 @@ def audit_controller(
     audit = _Audit(connection, sealers, controller)
     connection.execute("BEGIN")
     try:
-        findings = tuple(_first(_until_unreadable(audit.findings(expected))))
+        findings = tuple(first_findings(_until_unreadable(audit.findings(expected))))
         return AuditReport(audit.events, audit.records, findings)
     finally:
         if connection.in_transaction:
@@ -65,14 +55,6 @@ def _until_unreadable(findings: Iterator[str]) -> Iterator[str]:
         yield f"the store's file is damaged ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
     except PrefcenterError as error:
         yield str(error)
-
-
-def _first(findings: Iterable[str]) -> Iterator[str]:
-    for number, finding in enumerate(findings):
-        if number == FINDINGS_MAX:
-            yield "and more"
-            return
-        yield finding
 
 
 class _Audit:
@@ -132,7 +114,7 @@ class _Audit:
         for row in self._connection.execute(query, (self._controller_id * PARTITIONS + partition,)):
             position, kind, key, rules, value, version, sealed_with, *rest = row
             self._keys_used.add(sealed_with)
-            yield EventRow(position, _subject(kind, key, rules, value), version, sealed_with, *rest)
+            yield EventRow(position, stored_subject(kind, key, rules, value), version, sealed_with, *rest)
 
     def _missing_keys(self) -> Iterator[str]:
         """A key that sealed events and is not noted: an older keyring, which lacks it, would pass for the right one."""
@@ -156,42 +138,7 @@ class _Audit:
         rows = self._connection.execute(query, (self._controller_id,))
         id_by_text = {text: term_id for term_id, text in terms.items()}
         for row_id, history in groupby(rows, key=lambda row: row[0]):
-            if not _is_fold_of_events(list(history), terms, id_by_text):
+            events = list(history)
+            record = tuple(events[0][1:7])
+            if not is_fold_of_events(record, [event[7:] for event in events], terms, id_by_text):
                 yield f"record {row_id} is not what its events say"
-
-
-def _subject(kind: Any, key: Any, rules: Any, value: Any) -> Digest:
-    """A subject as stored; a kind that never was, or a record that is gone, gives one that no MAC fits."""
-    known = kind in DigestKind._value2member_map_
-    return Digest(DigestKind(kind) if known else DigestKind.EXACT, key or 0, rules or 0, value or b"\0")
-
-
-def _is_fold_of_events(
-    history: Sequence[Sequence[Any]], terms: Mapping[int, str], id_by_text: Mapping[str, int]
-) -> bool:
-    _, kind, key, rules, value, version, state, *_ = history[0]
-    try:
-        record = _fold_left(Record(Digest(DigestKind(kind), key, rules, value)), history, terms)
-        return bool(record.version == version and encode_record(record, id_by_text.__getitem__) == state)
-    except _UNREADABLE:
-        return False
-
-
-def _fold_left(record: Record, history: Sequence[Sequence[Any]], terms: Mapping[int, str]) -> Record:
-    """The fold of what erasure left: erased bodies are skipped, an erasure has to follow them, and it took them all."""
-    awaits_erasure = has_bodies = False
-    for *_, version, salt, body in history:
-        if version != record.version + 1:
-            raise ValueError("a version is missing")
-        if salt is None:
-            record, awaits_erasure = Record(record.subject, version), True
-            continue
-        event = decode_event(body, terms.__getitem__)
-        if isinstance(event, Erased) and has_bodies:
-            raise ValueError("bodies that an erasure took are back")
-        awaits_erasure = awaits_erasure and not isinstance(event, Erased)
-        has_bodies = True
-        record = fold(record, event)
-    if awaits_erasure:
-        raise ValueError("bodies are gone without an erasure")
-    return record

@@ -13,12 +13,12 @@ from prefcenter.domain.record import Record
 from prefcenter.services.ports import LedgerEvent, Receipt, RecordPage, Send
 from prefcenter.storage.feed import fair_shares
 from prefcenter.storage.mapping import decode_event, decode_record
+from prefcenter.storage.sealers import SealerByController
 from prefcenter.storage.sqlite_ledger import last_head, row_partition, rows_of_digests
 from prefcenter.storage.sqlite_receipts import receipt_of
 from prefcenter.storage.sqlite_sealed import load_sealed
 from prefcenter.storage.sqlite_sends import Place, page_of_sends, send_times
 from prefcenter.storage.sqlite_tables import (
-    SealerByController,
     check_controllers,
     controller_ids,
     load_policy,

@@ -9,26 +9,8 @@ import sqlite3
 from collections.abc import Collection, Iterator
 
 from prefcenter.domain.errors import KeyringError, StoreDamaged
-from prefcenter.security.keyring import Keyring
 from prefcenter.security.seals import Sealer
-
-TERM_NUMBER_BYTES = 4
-
-WHOLE_STORE = ""
-"""Stands where a controller's name would, for seals that say only whose store it is; no controller is called so."""
-
-
-class SealerByController:
-    """Sealers are made once a controller; making one derives a subkey for each key."""
-
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
-        self._sealers: dict[str, Sealer] = {}
-
-    def __getitem__(self, controller: str) -> Sealer:
-        if controller not in self._sealers:
-            self._sealers[controller] = Sealer(self._keyring, controller)
-        return self._sealers[controller]
+from prefcenter.storage.sealers import WHOLE_STORE, SealerByController, new_term_number
 
 
 def check_keyring(connection: sqlite3.Connection, sealers: SealerByController) -> None:
@@ -129,15 +111,9 @@ def term_number(connection: sqlite3.Connection, sealer: Sealer, controller_id: i
 def add_term(
     connection: sqlite3.Connection, sealer: Sealer, controller_id: int, text: str, *, taken: Collection[int]
 ) -> int:
-    """Store one more interned text, and give its number.
-
-    Numbers come from a keyed hash of the text and do not count up: the number of a deleted text must never fall to
-    another one, for every scope that names it would then say something else, and no MAC would tell.
-    """
+    """Store one more interned text, and give its number."""
     key = sealer.active_key_id
-    term_id = int.from_bytes(sealer.seal(key, "term number", controller_id, text)[:TERM_NUMBER_BYTES], "big")
-    while term_id in taken:
-        term_id += 1
+    term_id = new_term_number(sealer, controller_id, text, taken=taken)
     mac = sealer.seal(key, "term", controller_id, term_id, text)
     connection.execute("INSERT INTO terms VALUES (?, ?, ?, ?, ?)", (controller_id, term_id, text, key, mac))
     return term_id
