@@ -51,9 +51,9 @@ def _stamp(path: Path) -> Stamp:
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _identity(path: Path) -> Stamp:
-    """The stamp of a file that changes all the time."""
-    stamp = _stamp(path)
+def _identity(path: Path | None) -> Stamp:
+    """The stamp of a file that changes all the time; a store without a file has none."""
+    stamp = None if path is None else _stamp(path)
     return stamp and stamp[:2]
 
 

@@ -1,0 +1,83 @@
+"""The one file that imports motor: a database, sessions and a change stream, as the rest of the store uses them.
+
+Of collections only calls are used that pymongo's AsyncMongoClient has under the same names; where the two differ
+(sessions, change streams, closing), the difference is in here (docs/decisions/0016).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from motor.motor_asyncio import AsyncIOMotorClient as Client
+from motor.motor_asyncio import AsyncIOMotorClientSession as Session
+from motor.motor_asyncio import AsyncIOMotorDatabase as Database
+
+from prefcenter.storage.mongo_url import MongoUrl
+
+__all__ = ["Database", "MongoConnection", "Session", "Stream"]
+
+Document = dict[str, Any]
+
+
+class Stream:
+    """A change stream that is asked for what has come, and never waited for."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def next_change(self) -> Mapping[str, Any] | None:
+        """The next change, or None where there is none yet."""
+        change: Mapping[str, Any] | None = await self._stream.try_next()
+        return change
+
+    @property
+    def resume_token(self) -> Mapping[str, Any] | None:
+        """Where another stream goes on after what this one gave."""
+        token: Mapping[str, Any] | None = self._stream.resume_token
+        return token
+
+    async def close(self) -> None:
+        await self._stream.close()
+
+
+class MongoConnection:
+    """A pool of connections. It belongs to the event loop that it is used in; another loop gets another pool."""
+
+    def __init__(self, url: MongoUrl, **options: Any) -> None:
+        self._url = url
+        self._options = {**url.options, **options}
+        self._client: Client[Document] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def database(self) -> Database[Document]:
+        return self._of_this_loop()[self._url.database]
+
+    def _of_this_loop(self) -> Client[Document]:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            self.close()
+            self._client, self._loop = Client(self._url.url, io_loop=loop, **self._options), loop
+        return self._client
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A session, and with it a transaction that was begun and not ended is taken back."""
+        async with await self._of_this_loop().start_session() as session:
+            yield session
+
+    async def stream(
+        self, pipeline: Sequence[Document], resume_after: Mapping[str, Any] | None, wait_ms: int
+    ) -> Stream:
+        """A change stream over the database, from now on or from where a token says."""
+        stream = self.database.watch(pipeline, resume_after=resume_after, max_await_time_ms=wait_ms)
+        return Stream(stream)
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = self._loop = None

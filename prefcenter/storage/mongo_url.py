@@ -1,0 +1,87 @@
+"""The URL of a MongoDB store: which options are ours, which are the driver's, and what holds where none is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+
+from prefcenter.domain.errors import InvalidInput
+
+SCHEMES = ("mongodb", "mongodb+srv")
+SUBJECTS_PER_QUERY = 100_000
+"""Digests of one query: some 3 MB, so that the largest batch of decisions is one round trip and one message."""
+
+_OURS = "subjectsPerQuery"
+_EXPECTED = "store: expected mongodb://HOST/DATABASE, with options of the driver after a question mark"
+
+DEFAULTS: dict[str, Any] = {
+    "appname": "prefcenter",
+    "w": "majority",
+    "journal": True,
+    "readConcernLevel": "majority",
+    "retryWrites": True,
+    "retryReads": True,
+    "serverSelectionTimeoutMS": 5_000,
+    "connectTimeoutMS": 5_000,
+    "socketTimeoutMS": 30_000,
+    "waitQueueTimeoutMS": 5_000,
+    "wTimeoutMS": 20_000,
+    "maxPoolSize": 32,
+}
+"""Options where the URL has none. Every wait ends, so that a server that hangs is an error and no answer."""
+
+_FIXED = frozenset({"w", "journal", "j"})
+"""Not for a URL to weaken: an act is acknowledged when a majority has it on disk, or not at all."""
+
+
+@dataclass(frozen=True)
+class MongoUrl:
+    """A store's URL, which may carry a password and so is never shown."""
+
+    url: str
+    database: str
+    subjects_per_query: int
+
+    def __repr__(self) -> str:
+        return "MongoUrl(***)"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the driver is told beside the URL."""
+        given = {name.lower() for name, _ in parse_qsl(self.url.partition("?")[2], keep_blank_values=True)}
+        return {name: value for name, value in DEFAULTS.items() if name.lower() not in given}
+
+
+def read_mongo_url(url: str) -> MongoUrl:
+    """Take a URL apart. Raises InvalidInput, which never quotes it, for one that names no database or is none."""
+    address, _, query = url.partition("?")
+    options = parse_qsl(query, keep_blank_values=True)
+    ours = dict(option for option in options if option[0] == _OURS)
+    theirs = [option for option in options if option[0] != _OURS]
+    if _FIXED & {name.lower() for name, _ in theirs}:
+        raise InvalidInput("store: writes are always majority and journaled; leave `w` and `journal` out of the URL")
+    plain = f"{address}?{urlencode(theirs)}" if theirs else address
+    return MongoUrl(plain, _database(plain), _subjects_per_query(ours.get(_OURS, "")))
+
+
+def _database(url: str) -> str:
+    try:
+        # A name of `mongodb+srv` is looked up when it is connected to, and not here.
+        database = parse_uri(url.replace("mongodb+srv://", "mongodb://", 1), warn=False)["database"]
+    except (PyMongoError, ValueError, TypeError):
+        raise InvalidInput(_EXPECTED) from None
+    if not database:
+        raise InvalidInput(_EXPECTED)
+    return str(database)
+
+
+def _subjects_per_query(text: str) -> int:
+    if not text:
+        return SUBJECTS_PER_QUERY
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= SUBJECTS_PER_QUERY):
+        raise InvalidInput(f"store: {_OURS}: expected a whole number from 1 to {SUBJECTS_PER_QUERY}")
+    return int(text)

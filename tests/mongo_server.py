@@ -1,0 +1,122 @@
+"""A MongoDB server for tests: the one that PREFCENTER_TEST_MONGODB names, else one of our own, a process beside us.
+
+Our own speaks MongoDB's protocol and keeps what it acknowledged over a kill; it is started at most once a test process,
+and each test has a database of its own on it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from secrets import token_hex
+
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+from pymongo.uri_parser import parse_uri
+
+VARIABLE = "PREFCENTER_TEST_MONGODB"
+SUBJECTS_PER_QUERY = 50
+"""The time that our own server takes for a look-up grows with the square of what it finds."""
+
+START_SECONDS_MAX = 60
+MEMORY = Path("/dev/shm")  # noqa: S108 - a directory with a random name is made in it
+"""A file system in memory, where there is one: it outlives a killed server, and waits for no disk."""
+
+
+class MongoServer:
+    """A server of our own, which can be killed and started again on the same data."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [
+            str(Path(sys.executable).with_name("secantusd-py")),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(self._directory / "data")),
+            *("--sync-on-commit", "--enable-test-commands", "--log-level", "ERROR"),
+        ]
+        with (self._directory / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self._directory, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the test server did not start; see server.log in its directory")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End it as a power cut would: it can finish nothing."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def admin(self, command: Mapping[str, object]) -> None:
+        """Run a command of the server itself, such as one that makes it fail on purpose."""
+        with MongoClient[dict[str, object]](self.address, directConnection=True) as client:
+            client.admin.command(dict(command))
+
+    def _answers(self) -> bool:
+        with MongoClient[dict[str, object]](self.address, serverSelectionTimeoutMS=200) as client:
+            try:
+                client.admin.command("ping")
+            except PyMongoError:
+                return False
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def database_hosts() -> list[str]:
+    """The hosts that a test of the database may talk to."""
+    named = os.environ.get(VARIABLE)
+    hosts = [host for host, _ in parse_uri(named)["nodelist"]] if named else []
+    return ["127.0.0.1", *hosts]
+
+
+_ours: list[MongoServer] = []
+
+
+def new_store_url() -> str:
+    """The URL of a database that no test has used yet."""
+    named = os.environ.get(VARIABLE)
+    database = f"prefcenter_test_{token_hex(8)}"
+    if named:
+        address, _, options = named.partition("?")
+        return f"{address.rstrip('/')}/{database}" + (f"?{options}" if options else "")
+    if not _ours:
+        _ours.append(_started())
+    return store_url(_ours[0], database)
+
+
+def store_url(server: MongoServer, database: str) -> str:
+    """The URL of a store on a server of our own."""
+    return f"mongodb://{server.address}/{database}?subjectsPerQuery={SUBJECTS_PER_QUERY}"
+
+
+def _started() -> MongoServer:
+    directory = Path(tempfile.mkdtemp(prefix="prefcenter-mongo-", dir=MEMORY if MEMORY.is_dir() else None))
+    server = MongoServer(directory)
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    atexit.register(server.kill)
+    server.start()
+    return server
