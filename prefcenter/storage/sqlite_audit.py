@@ -10,7 +10,7 @@ from prefcenter.domain.errors import PrefcenterError
 from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.services.ports import AuditReport
 from prefcenter.storage.chain import EventRow, chain_faults
-from prefcenter.storage.refolding import FINDINGS_MAX, first_findings, is_fold_of_events, stored_subject
+from prefcenter.storage.refolding import FINDINGS_MAX, UNREADABLE, first_findings, is_fold_of_events, stored_subject
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_api_keys import api_key_faults
 from prefcenter.storage.sqlite_receipts import receipt_faults
@@ -55,6 +55,8 @@ def _until_unreadable(findings: Iterator[str]) -> Iterator[str]:
         yield f"the store's file is damaged ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
     except PrefcenterError as error:
         yield str(error)
+    except UNREADABLE as error:
+        yield f"a row of the store cannot be read ({type(error).__name__})"
 
 
 class _Audit:
