@@ -96,7 +96,9 @@ def _cursor(place: str | None, records: int) -> str:
 
 
 def _place(cursor: str | None) -> tuple[str | None, int]:
-    place, _, records = (cursor or ".0").rpartition(".")
-    if not (records.isascii() and records.isdecimal() and len(records) <= 6):
+    if cursor is None:
+        return None, 0
+    place, dot, records = cursor.rpartition(".")
+    if not (dot and records.isascii() and records.isdecimal() and len(records) <= 6):
         raise InvalidInput("after: not a cursor that this connection gave")
     return place or None, int(records)
