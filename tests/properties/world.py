@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressClass, AddressKind, Channel, PurposeClass, RefusalReason
 from prefcenter.services.decisions import Question
+from prefcenter.services.targets import Addressee, ContactId
 from tests.properties.model import SILENCES_ADMINISTRATIVE, Model, Place
 from tests.properties.promises import DATA_USES, Promises
 
@@ -55,6 +56,22 @@ whole_lists = st.tuples(
 durations = st.none() | st.sampled_from((SECOND, MINUTE, MINUTE + 1, DAY, 30 * DAY))
 
 Key = tuple[str, Place, Cell]
+Whom = Place | str
+"""An address or domain, or a contact by its id."""
+
+CONTACTS = ("crm-1", "crm-2")
+HELD = (PLACES[6], PLACES[7], PLACES[0], PLACES[9], PLACES[10])
+contact_ids = st.sampled_from(CONTACTS)
+held_places = st.sampled_from(HELD)
+holdings = st.dictionaries(held_places, st.sampled_from((False, False, True)), max_size=4)
+
+
+def name_of(whom: Whom) -> str:
+    return whom if isinstance(whom, str) else whom.subject
+
+
+def addressee(whom: Whom) -> Addressee:
+    return ContactId(whom) if isinstance(whom, str) else whom.written
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,7 @@ class Step:
     controller: str | None = None
     subjects: frozenset[str] | None = None
     granted: frozenset[tuple[str, Cell]] = frozenset()
+    reported: frozenset[tuple[str, Cell]] = frozenset()
     reason: RefusalReason | None = None
     channel: Channel | None = None
     clock_before_ms: int = 0
@@ -78,8 +96,11 @@ class Step:
         """Whether a refusal for this reason may have become a permission by this step."""
         _, place, cell = key
         is_granted = (place.text, cell) in self.granted
+        is_reported = (place.text, cell) in self.reported
         is_timely = self.kind == "clock" and model.begins_to_count(place, cell, self.clock_before_ms, now_ms)
         match before:
+            case "erased" if self.kind == "described":
+                return cell.purpose == "service"
             case "opted_out" | "complained" | "erased":
                 return is_granted or is_timely
             case "on_registry":
@@ -90,7 +111,7 @@ class Step:
             case "bounced" | "manual" | "minor" | "restricted" | "legal":
                 return self.kind == "lifted" and self.reason == before
             case "no_consent" | "consent_expired":
-                return is_granted or is_timely or self.kind == "policy"
+                return is_granted or is_timely or is_reported or self.kind in ("policy", "described")
             case "paused":
                 return self.kind in ("clock", "paused")
         return False

@@ -149,7 +149,9 @@ def test_a_reader_beside_writers_misses_nothing_and_sees_nothing_twice(home: Run
         return seen + (await read_on(feed, cursor, 3))[0]
 
     async def together() -> list[FeedEvent]:
-        return (await asyncio.gather(read(), *(write(number) for number in range(WRITERS))))[0]
+        reading = asyncio.ensure_future(read())
+        await asyncio.gather(*(write(number) for number in range(WRITERS)))
+        return await reading
 
     seen = home.run(together())
     assert len(set(places(seen))) == len(seen)
