@@ -99,15 +99,29 @@ class Connection(web.RequestHandler):
     def _head_is_late(self) -> None:
         self._head_deadline = None
         if self._waiter is not None and not self._waiter.done():
-            self._refuse(HEAD_TOO_SLOW)
+            self._tell(HEAD_TOO_SLOW)
+            self._force_close = True
+            self._waiter.cancel()
+            self._hang_up_later()
 
     def _refuse(self, error: HttpError) -> None:
-        """Say what is wrong and hang up; there is no request that a response could belong to."""
+        """Say what is wrong and hang up."""
+        self._tell(error)
+        self.force_close()
+
+    def _tell(self, error: HttpError) -> None:
+        """Say what is wrong where there is no request that a response could belong to."""
         request_id = secrets.token_hex(8)
         self._connections.log.refused(error, request_id)
         if self.transport is not None:
             self.transport.write(_raw_response(error, request_id))
-        self.force_close()
+
+    def _hang_up_later(self) -> None:
+        """End our side only: a peer that goes on sending to a closed connection may never see what it was told."""
+        transport = self.transport
+        if transport is not None:
+            transport.write_eof()
+            self._loop.call_later(LINGERING_SECONDS, transport.close)
 
     def handle_error(
         self,
