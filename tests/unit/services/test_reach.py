@@ -10,9 +10,10 @@ from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.services.acts import Outcome
 from prefcenter.services.contact_files import ContactAddress
 from prefcenter.services.importing import RefusalRow, RowOutcome
+from prefcenter.services.reach import is_taken_over
 from prefcenter.services.recording import Choice, Evidence
 from prefcenter.services.targets import Addressee, ContactId
-from tests.factories import DAY, HOUR, MINUTE, NOW
+from tests.factories import DAY, HOUR, MINUTE, NOW, a_record, a_refusal, stated
 from tests.running_home import RunningHome
 from tests.unit.services.asking import (
     CONTROLLER,
@@ -204,6 +205,18 @@ def test_a_new_address_takes_over_neither_bounces_nor_registries(home: RunningHo
     home.run(recording_of(home).opt_out(HOME, Scope("candidate-contact"), "page"))
     upsert(home, HOME, OFFICE)
     assert [item.scope for item in records_of(home, OFFICE)[0].refusals] == [Scope("candidate-contact")]
+
+
+@pytest.mark.parametrize("why", sorted(RefusalReason))
+def test_only_what_speaks_of_a_person_may_be_taken_over(why: RefusalReason) -> None:
+    assert is_taken_over(a_refusal(why), a_record()) is (why in {*SPREADING, RefusalReason.ERASED})
+
+
+@pytest.mark.parametrize(("own_ms", "is_new"), [(NOW - 1, True), (NOW, False), (NOW + 1, False)])
+def test_what_the_address_refused_itself_at_that_time_or_later_is_not_taken_over(own_ms: int, is_new: bool) -> None:
+    record = a_record([a_refusal(at=stated(own_ms))])
+    assert is_taken_over(a_refusal(at=stated(NOW)), record) is is_new
+    assert is_taken_over(a_refusal(scope=Scope("offers"), at=stated(NOW)), record)
 
 
 def test_a_new_number_takes_over_nothing_that_speaks_of_email(home: RunningHome) -> None:
