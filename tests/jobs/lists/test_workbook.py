@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import io
 from pathlib import Path
 
@@ -20,20 +21,24 @@ class MemoryFile:
     def __init__(self, directory: Path, free_bytes: int = 1 << 20) -> None:
         self.directory = directory
         self.content = io.BytesIO()
-        self._free_bytes = free_bytes
+        self.free_bytes = free_bytes
 
     def write(self, content: bytes, /) -> int:
-        if self.content.tell() + len(content) > self._free_bytes:
+        if self.content.tell() + len(content) > self.free_bytes:
             raise OSError(errno.ENOSPC, "No space left on device")
         return self.content.write(content)
 
 
 def test_a_disk_that_is_full_at_the_very_end_is_told_as_the_system_tells_it(tmp_path: Path) -> None:
-    sink = WorkbookSink(MemoryFile(tmp_path, free_bytes=100), "People", 1)
+    file = MemoryFile(tmp_path, free_bytes=100)
+    sink = WorkbookSink(file, "People", 1)
     sink.begin(0, ["email"], [])
     with pytest.raises(OSError, match="No space left on device") as error:
         sink.finish()
     assert error.value.errno == errno.ENOSPC
+    file.free_bytes = 1 << 20
+    del sink, error
+    gc.collect()
 
 
 def test_temporary_files_stand_beside_the_output_and_go_with_it(tmp_path: Path) -> None:
