@@ -22,7 +22,7 @@ from prefcenter.api.errors import as_shown
 from prefcenter.api.requests import GraphQLRequest, read_json, read_request
 from prefcenter.api.schema import PreferenceSchema
 from prefcenter.domain.errors import InvalidInput
-from prefcenter.web.errors import HttpError, error_response
+from prefcenter.web.errors import HttpError, Unauthenticated, error_response
 from prefcenter.web.graphql_sockets import SocketLimits, SubscriptionView
 from prefcenter.web.keys import CALLER, REQUEST_ID
 from prefcenter.web.languages import read_languages
@@ -69,6 +69,8 @@ class GraphQLView:
         refused = _refused(request)
         if refused is not None:
             return error_response(refused, request[REQUEST_ID])
+        if CALLER not in request:  # only a WebSocket may bring its credentials later
+            raise Unauthenticated("credentials are needed: an API key, or the token of a signed-in person")
         return await self._answer(request, _chosen_type(request.headers.get("Accept")) or JSON)
 
     async def _answer(self, request: web.Request, media_type: str) -> web.Response:

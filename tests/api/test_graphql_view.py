@@ -126,6 +126,14 @@ async def test_a_request_without_credentials_is_refused_before_it_is_read(home: 
     assert (answer.status, answer.body["error"]["code"]) == (401, "unauthenticated")
 
 
+async def test_who_claims_to_open_a_socket_needs_credentials_all_the_same(home: Path) -> None:
+    async with serve_api(home) as served:
+        headers = {"Content-Type": "application/json", "Upgrade": "websocket", "Connection": "Upgrade"}
+        async with served.client.post("/graphql", json=TYPE_NAME, headers=headers) as response:
+            assert response.status == 401
+            assert (await response.json())["error"]["code"] == "unauthenticated"
+
+
 async def test_a_revoked_key_is_refused_at_once(home: Path) -> None:
     async with serve_api(home) as served:
         keys = await served.api.home.api_keys()
