@@ -120,8 +120,11 @@ class ParquetSink:
     def write(self, batch: ParquetBatch, rows: Sequence[Placed]) -> None:
         import pyarrow as pa
 
-        taken = batch.rows.take(pa.array([placed.place for placed in rows], pa.int64()))
-        columns = [_blanked(column, index, rows) for index, column in enumerate(taken.columns)]
+        places = [placed.place for placed in rows]
+        taken = batch.rows if len(places) == len(batch) else batch.rows.take(pa.array(places, pa.int64()))
+        columns = list(taken.columns)
+        for index in {column.index for placed in rows if placed.blanked for column in placed.blanked}:
+            columns[index] = _blanked(columns[index], index, rows)
         columns += [
             pa.array([placed.added[index] for placed in rows], pa.string())
             for index in range(len(self._schema) - len(columns))
@@ -266,7 +269,7 @@ def _blanked(values: pa.Array, index: int, rows: Sequence[Placed]) -> pa.Array:
     import pyarrow.compute as pc
 
     are_blank = [any(column.index == index for column in placed.blanked) for placed in rows]
-    return pc.if_else(pa.array(are_blank), None, values) if any(are_blank) else values
+    return pc.if_else(pa.array(are_blank), None, values)
 
 
 def _hashed(content: Content) -> tuple[str, int]:

@@ -6,10 +6,11 @@ Addresses that repeat are found after deciding, since only one that may be used 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from jobs.lists import Column, RowBatch
 from jobs.lists.contacts import Found
@@ -37,6 +38,9 @@ from prefcenter.domain.terms import AddressClass, Channel
 from prefcenter.domain.time import MS_PER_HOUR
 from prefcenter.services.decisions import Question
 
+Item = TypeVar("Item")
+OtherItem = TypeVar("OtherItem")
+
 
 class Decider(Protocol):
     """Decisions of one controller, as `prefcenter.services.decisions.Decisions` gives them."""
@@ -49,8 +53,46 @@ class Decider(Protocol):
     async def heads(self) -> tuple[Head, ...]: ...
 
 
-Asked = Question | Outcome
-"""What to ask about a cell, or what comes of it unasked."""
+@dataclass(frozen=True, slots=True)
+class AskedColumn:
+    """Addresses of one channel, each with the class that is stated of it and the audience that it is addressed as."""
+
+    channel: Channel
+    addresses: Sequence[str]
+    classes: Sequence[AddressClass | None]
+    audiences: Sequence[str | None]
+
+
+class ColumnAnswers(Protocol):
+    """Gives the outcomes of whole columns of addresses, and the earliest moment at which the clock changes one.
+
+    Of equal outcomes it gives the same object, however often it is asked.
+    """
+
+    async def of(self, asked: AskedColumn) -> tuple[Sequence[Outcome], int]: ...
+
+
+class OneByOne:
+    """The reference: every different question goes to the decider, which answers it by `decide`."""
+
+    def __init__(self, decider: Decider, purpose: str, at_ms: int) -> None:
+        self._decider = decider
+        self._purpose = purpose
+        self._at_ms = at_ms
+        self._horizon_ms = at_ms + decider.policy.decision_ttl_hours * MS_PER_HOUR
+        self._known: dict[Outcome, Outcome] = {}
+
+    async def of(self, asked: AskedColumn) -> tuple[Sequence[Outcome], int]:
+        questions = [
+            Question(address, self._purpose, asked.channel, None, address_class, audience)
+            for address, address_class, audience in zip(asked.addresses, asked.classes, asked.audiences, strict=True)
+        ]
+        distinct = list(dict.fromkeys(questions))
+        decisions = await self._decider.decide_many(distinct, self._at_ms)
+        outcomes = map(outcome_of, decisions)
+        answers = {question: self._known.setdefault(of, of) for question, of in zip(distinct, outcomes, strict=True)}
+        ends = (decision.valid_until_ms for decision in decisions)
+        return [answers[question] for question in questions], min(ends, default=self._horizon_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +104,63 @@ class _AddressCells:
     address_class: AddressClass | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked about a column, and in which rows of the batch it stands."""
+
+    places: Sequence[int]
+    column: AskedColumn
+
+
 class RowDecider:
     """Decides the rows of one reading of a list, and keeps count."""
 
     def __init__(
-        self, plan: ScrubPlan, found: Found, decider: Decider, employers: EmployerDomains | None, at_ms: int
+        self,
+        plan: ScrubPlan,
+        found: Found,
+        policy: Policy,
+        answers: ColumnAnswers,
+        employers: EmployerDomains | None,
+        at_ms: int,
     ) -> None:
         self._plan = plan
         self._found = found
-        self._decider = decider
+        self._answers = answers
         self._employers = employers
-        self._at_ms = at_ms
-        self._seen = SeenMailboxes(decider.policy.country) if plan.dedupe else None
+        self._seen = SeenMailboxes(policy.country) if plan.dedupe else None
         self._columns = [
             _AddressCells(column, choice.channel, class_of_column(plan, choice, column))
             for column, choice in zip(found.addresses, plan.choices, strict=True)
         ]
+        self._row_of: dict[int, DecidedRow] = {}
         self.tally = Tally()
-        self.valid_until_ms = at_ms + decider.policy.decision_ttl_hours * MS_PER_HOUR
+        self.valid_until_ms = at_ms + policy.decision_ttl_hours * MS_PER_HOUR
 
     async def decide(self, batch: RowBatch) -> Sequence[DecidedRow]:
         """The outcome of each row of a batch, in its order."""
         classes, audiences = self._classes(batch), self._audiences(batch)
-        asked = [self._asked(batch, cells, classes, audiences) for cells in self._columns]
-        answers = await self._answers(asked)
-        outcomes = [[answers[item] if isinstance(item, Question) else item for item in column] for column in asked]
+        cells = [batch.cells(column.column) for column in self._columns]
+        asked = [self._asked(*each, classes, audiences) for each in zip(self._columns, cells, strict=True)]
+        outcomes = [await self._outcomes(*each) for each in zip(asked, cells, strict=True)]
         if self._seen is not None:
-            self._without_repeated(self._seen, asked, outcomes)
+            self._without_repeated(self._seen, cells, outcomes)
         self._count_cells(asked, outcomes)
-        rows = [self._row(cells) for cells in zip(*outcomes, strict=True)]
+        rows = self._rows(outcomes)
         self.tally.read += len(rows)
-        self.tally.reasons.update((row.outcome.output, row.outcome.reason) for row in rows)
+        for row, count in _counted(rows):
+            self.tally.reasons[row.outcome.output, row.outcome.reason] += count
         return rows
 
-    def _row(self, cells: tuple[Outcome, ...]) -> DecidedRow:
-        return DecidedRow(cells[0]) if len(cells) == 1 else DecidedRow(outcome_of_row(cells), cells)
+    def _rows(self, outcomes: Sequence[Sequence[Outcome]]) -> Sequence[DecidedRow]:
+        """Rows of one address are few different ones, so each is made once."""
+        if len(outcomes) > 1:
+            return [DecidedRow(outcome_of_row(cells), cells) for cells in zip(*outcomes, strict=True)]
+        row_of = self._row_of
+        for outcome, _ in _counted(outcomes[0]):
+            if id(outcome) not in row_of:
+                row_of[id(outcome)] = DecidedRow(outcome)
+        return [row_of[id(outcome)] for outcome in outcomes[0]]
 
     def _classes(self, batch: RowBatch) -> Sequence[AddressClass | None]:
         """What the class column states of each row."""
@@ -114,52 +178,55 @@ class RowDecider:
 
     def _asked(
         self,
-        batch: RowBatch,
-        cells: _AddressCells,
+        column: _AddressCells,
+        texts: Sequence[str | None],
         classes: Sequence[AddressClass | None],
         audiences: Sequence[str | None],
-    ) -> Sequence[Asked]:
-        whole_class, channel = cells.address_class, cells.channel
-        asked: list[Asked] = []
-        for address, stated, audience in zip(batch.cells(cells.column), classes, audiences, strict=True):
-            if address is None or not stripped(address):
-                asked.append(RAGGED if address is None else EMPTY)
-                continue
-            address_class = self._class_of(address, channel, whole_class or stated)
-            asked.append(Question(address, self._plan.purpose, channel, None, address_class, audience))
-        return asked
+    ) -> _Asked:
+        """The cells of a column that hold anything, with what is stated of them."""
+        places = [place for place, text in enumerate(texts) if text and stripped(text)]
+        addresses = [text for text in map(texts.__getitem__, places) if text]
+        stated = [self._class_of(text, column, classes[place]) for place, text in zip(places, addresses, strict=True)]
+        return _Asked(places, AskedColumn(column.channel, addresses, stated, [audiences[place] for place in places]))
 
-    def _class_of(self, address: str, channel: Channel, stated: AddressClass | None) -> AddressClass | None:
-        if stated is not None or self._employers is None or channel is not Channel.EMAIL:
+    async def _outcomes(self, asked: _Asked, texts: Sequence[str | None]) -> list[Outcome]:
+        """What comes of each cell of a column."""
+        outcomes = [RAGGED if text is None else EMPTY for text in texts]
+        answered, valid_until_ms = await self._answers.of(asked.column)
+        self.valid_until_ms = min(self.valid_until_ms, valid_until_ms)
+        for place, outcome in zip(asked.places, answered, strict=True):
+            outcomes[place] = outcome
+        return outcomes
+
+    def _count_cells(self, asked: Sequence[_Asked], outcomes: Sequence[Sequence[Outcome]]) -> None:
+        for each, results in zip(asked, outcomes, strict=True):
+            stated: list[AddressClass | None] = [None] * len(results)
+            for place, address_class in zip(each.places, each.column.classes, strict=True):
+                stated[place] = address_class
+            for (address_class, outcome), count in _counted_pairs(stated, results):
+                word = UNSTATED if address_class is None else address_class.value
+                self.tally.cells[each.column.channel, word, outcome.output] += count
+
+    def _class_of(self, address: str, column: _AddressCells, stated: AddressClass | None) -> AddressClass | None:
+        stated = column.address_class or stated
+        if stated is not None or self._employers is None or column.channel is not Channel.EMAIL:
             return stated
         return self._employers.address_class(address)
 
-    async def _answers(self, asked: Sequence[Sequence[Asked]]) -> Mapping[Question, Outcome]:
-        distinct = list(dict.fromkeys(item for column in asked for item in column if isinstance(item, Question)))
-        decisions = await self._decider.decide_many(distinct, self._at_ms)
-        ends = (decision.valid_until_ms for decision in decisions)
-        self.valid_until_ms = min(self.valid_until_ms, *ends) if decisions else self.valid_until_ms
-        return {question: outcome_of(decision) for question, decision in zip(distinct, decisions, strict=True)}
-
     def _without_repeated(
-        self, seen: SeenMailboxes, asked: Sequence[Sequence[Asked]], outcomes: Sequence[list[Outcome]]
+        self, seen: SeenMailboxes, cells: Sequence[Sequence[str | None]], outcomes: Sequence[list[Outcome]]
     ) -> None:
         """Put a refusal in the place of every permitted address whose mailbox an earlier one has, row by row."""
         kept = [
-            (row, column, seen.digest_of(question.address, self._columns[column].channel))
-            for row, questions in enumerate(zip(*asked, strict=True))
-            for column, question in enumerate(questions)
-            if isinstance(question, Question) and outcomes[column][row].output is Output.KEPT
+            (row, column, seen.digest_of(text, self._columns[column].channel))
+            for row, texts in enumerate(zip(*cells, strict=True))
+            for column, text in enumerate(texts)
+            if text is not None and outcomes[column][row].output is Output.KEPT
         ]
         are_new = seen.are_new([digest for _, _, digest in kept])
         for (row, column, _), is_new in zip(kept, are_new, strict=True):
             if not is_new:
                 outcomes[column][row] = REPEATED
-
-    def _count_cells(self, asked: Sequence[Sequence[Asked]], outcomes: Sequence[Sequence[Outcome]]) -> None:
-        for cells, questions, results in zip(self._columns, asked, outcomes, strict=True):
-            kinds = zip(map(_class_word, questions), results, strict=True)
-            self.tally.cells.update((cells.channel, word, outcome.output) for word, outcome in kinds)
 
 
 @lru_cache(maxsize=4096)
@@ -186,5 +253,14 @@ def class_of_column(plan: ScrubPlan, choice: AddressChoice, column: Column) -> A
     return AddressClass.PERSONAL if is_personal else None
 
 
-def _class_word(item: Asked) -> str:
-    return item.address_class.value if isinstance(item, Question) and item.address_class else UNSTATED
+def _counted(items: Sequence[Item]) -> Iterator[tuple[Item, int]]:
+    """How often each object stands among the items; there are few, and comparing them would take longer."""
+    by_id = dict(zip(map(id, items), items, strict=True))
+    return ((by_id[key], count) for key, count in Counter(map(id, items)).items())
+
+
+def _counted_pairs(one: Sequence[Item], other: Sequence[OtherItem]) -> Iterator[tuple[tuple[Item, OtherItem], int]]:
+    """The same for pairs."""
+    ids, other_ids = dict(zip(map(id, one), one, strict=True)), dict(zip(map(id, other), other, strict=True))
+    counts = Counter(zip(map(id, one), map(id, other), strict=True))
+    return (((ids[key], other_ids[other_key]), count) for (key, other_key), count in counts.items())

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from jobs.lists import ContactList, OpenList
 from jobs.lists.inputs import open_lists
-from jobs.scrub.deciding import Decider, RowDecider
+from jobs.scrub.deciding import Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
 from jobs.scrub.manifest import MANIFEST_NAME, Manifest, signed
@@ -163,7 +163,9 @@ class _Job:
         if self.engine is not None:
             return await self.engine.decide_rows(self._plain_list(), partial, self.at_ms, self.progress)
         taker = NoFiles() if partial is None else RowFiles(self.contacts, partial)
-        rows = RowDecider(self.plan, self.contacts.found, self.decider, self.employers, self.at_ms)
+        answers = OneByOne(self.decider, self.plan.purpose, self.at_ms)
+        policy, found = self.decider.policy, self.contacts.found
+        rows = RowDecider(self.plan, found, policy, answers, self.employers, self.at_ms)
         return await decide_rows(self.contacts, rows, taker, self.progress)
 
     def _plain_list(self) -> OpenList:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from jobs.lists import Column, ContactList, Placed, RowBatch
@@ -14,12 +15,31 @@ from jobs.scrub.tally import Outcome, Output
 ADDED_HEADINGS = ("prefcenter_reason", "prefcenter_clause")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DecidedRow:
     """A row's outcome, and those of its addresses where the list has several columns of them."""
 
     outcome: Outcome
     cells: tuple[Outcome, ...] = ()
+
+    @cached_property
+    def added(self) -> tuple[str, ...]:
+        """The cells that say why: for a kept row, only of its addresses."""
+        per_cell = tuple(cell.reason for cell in self.cells)
+        is_kept = self.outcome.output is Output.KEPT
+        return per_cell if is_kept else (self.outcome.reason, self.outcome.clause, *per_cell)
+
+    @cached_property
+    def blanked(self) -> tuple[int, ...]:
+        """Which of the addresses are blank in a kept row."""
+        if self.outcome.output is not Output.KEPT:
+            return ()
+        return tuple(place for place, cell in enumerate(self.cells) if cell.output is not Output.KEPT)
+
+    @cached_property
+    def output(self) -> str:
+        """Where the row goes, by name."""
+        return self.outcome.output.value
 
 
 class RowTaker(Protocol):
@@ -65,27 +85,18 @@ class RowFiles:
         }
 
     def write(self, batch: RowBatch, rows: Sequence[DecidedRow]) -> None:
-        placed: dict[Output, list[Placed]] = {output: [] for output in Output}
-        for index, row in enumerate(rows):
-            placed[row.outcome.output].append(self._placed(index, row))
-        for output, those in placed.items():
-            self._sinks[output].write(batch, those)
-            self.written[output] += len(those)
+        placed: dict[str, list[Placed]] = {output.value: [] for output in Output}
+        for place, row in enumerate(rows):
+            blanked = tuple(self._columns[index] for index in row.blanked) if row.blanked else ()
+            placed[row.output].append(Placed(place, row.added, blanked))
+        for output, sink in self._sinks.items():
+            sink.write(batch, placed[output])
+            self.written[output] += len(placed[output])
 
     def finish(self) -> Mapping[str, WrittenFile]:
         for sink in self._sinks.values():
             sink.finish()
         return {file.name: file.finish() for file in self._files.values()}
-
-    def _placed(self, index: int, row: DecidedRow) -> Placed:
-        """A kept row is as it was, but for addresses that may not be used; any other says why."""
-        per_cell = tuple(cell.reason for cell in row.cells)
-        if row.outcome.output is not Output.KEPT:
-            return Placed(index, (row.outcome.reason, row.outcome.clause, *per_cell))
-        refused = (
-            column for column, cell in zip(self._columns, row.cells, strict=True) if cell.output is not Output.KEPT
-        )
-        return Placed(index, per_cell, tuple(refused))
 
 
 def reason_heading(column: Column) -> str:

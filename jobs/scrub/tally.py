@@ -34,6 +34,10 @@ class Outcome:
     reason: str
     clause: str = ""
 
+    def __hash__(self) -> int:
+        """By what is plain text, for outcomes are counted by the million."""
+        return hash((self.reason, self.clause))
+
 
 EMPTY = Outcome(Output.REJECTED, EMPTY_ADDRESS)
 RAGGED = Outcome(Output.REJECTED, RAGGED_ROW)

@@ -18,7 +18,7 @@ from jobs.lists import Column
 from jobs.lists.contacts import Found
 from jobs.lists.content import CHUNK_BYTES
 from jobs.lists.inputs import reopen_list
-from jobs.scrub.deciding import Decider, RowDecider
+from jobs.scrub.deciding import Decider, OneByOne, RowDecider
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
 from jobs.scrub.engine import REPORT_NAME, decide_rows
 from jobs.scrub.manifest import ReadManifest
@@ -143,7 +143,8 @@ async def _kept_rows_refused(asked: Verification, decider: Decider) -> int:
     (name,) = (name for name in document["outputs"] if name.partition(".")[0] == Output.KEPT)
     plan, employers = plan_of(document, asked.directory / name), _employers(asked)
     with reopen_list(plan.path, _found(document), document["list"]) as kept:
-        rows = RowDecider(plan, kept.found, decider, employers, asked.now_ms)
+        answers = OneByOne(decider, plan.purpose, asked.now_ms)
+        rows = RowDecider(plan, kept.found, decider.policy, answers, employers, asked.now_ms)
         result = await decide_rows(kept, rows, NoFiles())
     suppressed = (count for (_, _, output), count in result.tally.cells.items() if output is Output.SUPPRESSED)
     return sum(suppressed) + result.tally.written[Output.REJECTED]
