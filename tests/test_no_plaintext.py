@@ -18,8 +18,12 @@ import pytest
 from prefcenter.bootstrap import open_services
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.services.acts import once_of
 from prefcenter.services.admission import Consent
+from prefcenter.services.contact_files import Contact, ContactAddress
+from prefcenter.services.controller import ControllerServices
 from prefcenter.services.decisions import Question
+from prefcenter.services.targets import ContactId
 from prefcenter.settings import read_settings
 from tests.cli.command_line import POLICIES, CommandLine
 from tests.plaintext_search import Searched, encodings, spellings
@@ -44,9 +48,16 @@ INVALID = "Curlew Sandbar at acme dot example"
 INVALID_EMAIL = "Dunlin.Creek@acme..example"
 GRANTED = "Siskin.Birchwood@gmail.com"
 MISTYPED = "Goldcrest.Larch@acme.example"
+HELD = "Bullfinch.Heath+crm@gmail.com"
+HELD_TOO = "+44 7700 900 654"
+FORGOTTEN = "Dotterel.Moor@acme.example"
+CONTACT_ID = "crested-tit:20417"
+IDEMPOTENCY_KEY = "Whimbrel.Strand@acme.example"
+CAMPAIGN = "for-Whimbrel.Strand@acme.example"
 ADDRESSES = (
     *(OPTED_OUT, IDN, PUNYCODE, WIDE, ACCENTED, QUOTED, CONSENTED, BOUNCED, ERASED, DOMAIN),
     *(PHONE, MOBILE, EXTENSION, POSTAL, PUSH, IMPORTED, INVALID, INVALID_EMAIL, GRANTED, MISTYPED),
+    *(HELD, HELD_TOO, FORGOTTEN),
 )
 EMAILS = (OPTED_OUT, IDN, PUNYCODE, WIDE, ACCENTED, QUOTED, CONSENTED, BOUNCED, ERASED)
 
@@ -193,7 +204,37 @@ async def _act_and_copy(home: Path, copied_to: Path) -> None:
             await found.decisions.decide(Question(address, "client-marketing", Channel.EMAIL), services.clock())
         await found.recording.suppress(DOMAIN, RefusalReason.MANUAL, Scope(), "form")
         await found.recording.suppress(MISTYPED, RefusalReason.ERASED, EVERYTHING, "form")
+        await _keep_a_contact(found)
+        await _tell_of_sends(await services.controller("contact-centre-community"))
         shutil.copytree(home, copied_to)
+
+
+async def _keep_a_contact(found: ControllerServices) -> None:
+    """A contact that is rewritten, refused, reported on and asked for, and another that is erased."""
+    held = (ContactAddress(Channel.EMAIL, HELD), ContactAddress(Channel.SMS, HELD_TOO))
+    contact = Contact(CONTACT_ID, held, ("client",), "fair", "sales")
+    once = once_of(found.sealer, "crm", IDEMPOTENCY_KEY, repr(contact).encode())
+    await found.contacts.upsert(contact, once=once)
+    await found.contacts.add_address(CONTACT_ID, ContactAddress(Channel.EMAIL, FORGOTTEN))
+    await found.recording.opt_out(ContactId(CONTACT_ID), EVERYTHING, "page")
+    reported = Consent(Cell("client-marketing", Channel.EMAIL), "newsletter@1", "form", "crm")
+    await found.recording.record_consent(HELD, reported, is_confirmed=False)
+    await found.contacts.remove_address(CONTACT_ID, ContactAddress(Channel.EMAIL, FORGOTTEN))
+    await found.contacts.upsert(Contact(f"{CONTACT_ID}.2", (ContactAddress(Channel.EMAIL, FORGOTTEN),), (), "fair"))
+    await found.recording.suppress(FORGOTTEN, RefusalReason.ERASED, EVERYTHING, "request")
+    assert (await found.contacts.get(CONTACT_ID)) is not None
+    assert "***" in (await found.preferences.of(HELD, None, found.clock())).masked
+
+
+async def _tell_of_sends(found: ControllerServices) -> None:
+    once = once_of(found.sealer, "crm", IDEMPOTENCY_KEY, CAMPAIGN.encode())
+    report = await found.sending.record("member-news", Channel.EMAIL, CAMPAIGN, [HELD, INVALID], once=once)
+    assert (report.recorded, report.invalid) == (1, (1,))
+
+
+@pytest.mark.parametrize("text", [CONTACT_ID, IDEMPOTENCY_KEY, CAMPAIGN])
+def test_what_a_tool_calls_its_contacts_keys_and_campaigns_stands_nowhere(traces: Traces, text: str) -> None:
+    assert [name for name, content in traces.left.items() if text.encode() in content] == []
 
 
 def test_nothing_that_was_written_or_printed_holds_an_address(traces: Traces, searched: Searched) -> None:

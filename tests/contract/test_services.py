@@ -16,10 +16,15 @@ from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.acts import Outcome
 from prefcenter.services.admission import Consent
+from prefcenter.services.contact_files import Contact, ContactAddress
+from prefcenter.services.contacts import Contacts
 from prefcenter.services.decisions import Decisions, Question
+from prefcenter.services.feed import Feed
 from prefcenter.services.importing import GrantRow, Importing, RefusalRow, RowOutcome
 from prefcenter.services.ports import Store
 from prefcenter.services.recording import Recording
+from prefcenter.services.suppressions import Suppressions
+from prefcenter.services.targets import ContactId
 from tests.contract.acts import DOCUMENT, whole_feed
 from tests.contract.backends import BACKENDS
 from tests.factories import DAY, NOW, POLICY
@@ -51,6 +56,9 @@ class Desk:
         cipher = FieldCipher(self.keyring, POLICY.controller)
         self.decisions = Decisions(POLICY, digester, self.store)
         self.recording = Recording(POLICY, digester, self.store, clock, cipher)
+        self.contacts = Contacts(POLICY, digester, self.store, clock, cipher)
+        self.feed = Feed(POLICY, digester, self.store, cipher)
+        self.suppressions = Suppressions(POLICY, digester, self.store)
         self.importing = Importing(POLICY, digester, self.store, clock, self.recording)
 
     async def reasons(self, now_ms: int = NOW + DAY) -> list[Reason]:
@@ -135,11 +143,54 @@ async def tell(desk: Desk) -> list[object]:
     delisted = await bulk.delist("registry", EVERYTHING, frozenset(), NOW + DAY)
     await then(delisted, await act.suppress(ADDRESSES[4], *_ERASURE))
     await then(await act.lift("@initech.example", RefusalReason.MANUAL, "mistake"))
+    told += await tell_of_contacts(desk)
     records = [record async for page in desk.store.scan(POLICY.controller) for record in page]
     told += [sorted(records, key=lambda record: record.subject.value), await whole_feed(desk.store, POLICY.controller)]
     heads = await desk.store.heads(POLICY.controller)
     told += [[head.position for head in heads], await desk.store.audit(POLICY.controller, [heads])]
     return told
+
+
+async def tell_of_contacts(desk: Desk) -> list[object]:
+    """Two contacts that share an address: made, refused, reported on, rewritten; one of them is erased in the end."""
+    act, contacts, told = desk.recording, desk.contacts, list[object]()
+    told.append(await contacts.upsert(a_contact("crm-1", ADDRESSES[0], ADDRESSES[3])))
+    told.append(await contacts.upsert(a_contact("crm-2", ADDRESSES[3])))
+    told += [await act.opt_out(ContactId("crm-1"), Scope("surveys"), "page"), await desk.reasons()]
+    told.append(await act.record_consent(ADDRESSES[0], consent("surveys", NOW), is_confirmed=False))
+    told.append(await contacts.add_address("crm-1", ContactAddress(Channel.EMAIL, "pat@new.example")))
+    told += [await contacts.remove_address("crm-2", ContactAddress(Channel.EMAIL, ADDRESSES[3])), await desk.reasons()]
+    told += [await contacts.upsert(a_contact("crm-2", ADDRESSES[3])), await act.suppress(ADDRESSES[0], *_ERASURE)]
+    told += [await contacts.get("crm-1"), await contacts.get("crm-2"), await desk.reasons()]
+    page = await desk.feed.page(None, 1_000)
+    return [*told, page, await desk.suppressions.page(None, 3)]
+
+
+def a_contact(contact_id: str, *addresses: str) -> Contact:
+    return Contact(contact_id, tuple(ContactAddress(Channel.EMAIL, text) for text in addresses), ("client",), "fair")
+
+
+async def test_contacts_that_many_rewrite_and_refuse_at_once_lose_nothing(store: Store, keyring: Keyring) -> None:
+    desk = Desk(store, keyring)
+    addresses = [f"person{number}@example.com" for number in range(12)]
+    await desk.contacts.upsert(a_contact("crm-1", addresses[0]))
+    adding = (desk.contacts.add_address("crm-1", ContactAddress(Channel.EMAIL, text)) for text in addresses[1:])
+    refusing = (
+        desk.recording.suppress(ContactId("crm-1"), reason, Scope(purpose), "desk")
+        for purpose in PURPOSES[:5]
+        for reason in (RefusalReason.MANUAL, RefusalReason.OPTED_OUT)
+    )
+    reading = (desk.contacts.get("crm-1") for _ in range(10))
+    await asyncio.gather(*adding, *refusing, *reading)
+    kept = await desk.contacts.get("crm-1")
+    assert kept is not None
+    assert {address.address for address in kept.contact.addresses} == set(addresses)
+    records = [record async for page in store.scan(POLICY.controller) for record in page]
+    asked = {(refusal.reason, refusal.scope) for record in records for refusal in record.refusals}
+    assert len(asked) == 10
+    for record in records:
+        assert {(refusal.reason, refusal.scope) for refusal in record.refusals} == asked
+    assert len(records) == len(addresses) + 1
 
 
 _ERASURE = (RefusalReason.ERASED, EVERYTHING, "request")
