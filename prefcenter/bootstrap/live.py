@@ -8,6 +8,7 @@ again at an interval.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -139,7 +140,12 @@ class LiveHome:
 
     def controllers(self) -> Sequence[str]:
         """The controllers that have a policy file."""
-        return sorted(path.stem for path in self._settings.policies.glob("*.toml") if path.name[0] != ".")
+        try:
+            with os.scandir(self._settings.policies) as entries:
+                names = [entry.name for entry in entries]
+        except FileNotFoundError:
+            return []
+        return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml") and name[0] != ".")
 
     async def marker(self) -> int:
         """A number that is another one after anything was written to the store, or the store was replaced."""
