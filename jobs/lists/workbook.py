@@ -240,7 +240,7 @@ def _list(
 
 def _read_sheet(content: Content, named: str | None) -> tuple[CalamineSheet, str, int]:
     """A sheet with hash and size of its file, which is read between two hashes of it."""
-    from python_calamine import CalamineError, CalamineWorkbook, PasswordError, WorksheetNotFound, XmlError, ZipError
+    from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound, XmlError, ZipError
 
     sha256, size = _hashed(content)
     _require_workbook(content)
@@ -250,8 +250,6 @@ def _read_sheet(content: Content, named: str | None) -> tuple[CalamineSheet, str
             sheet = book.get_sheet_by_index(0) if named is None else book.get_sheet_by_name(named)
     except WorksheetNotFound:
         raise list_fault(content.name, 1, "list", "has no sheet that --sheet names") from None
-    except PasswordError:
-        raise list_fault(content.name, 1, "list", "is protected by a password") from None
     except (CalamineError, XmlError, ZipError):
         raise list_fault(content.name, 1, "list", "cannot be read as a workbook; was it cut off?") from None
     if _hashed(content)[0] != sha256:

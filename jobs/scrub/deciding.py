@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from jobs.lists import Column, RowBatch
 from jobs.lists.contacts import Found
-from jobs.scrub.duplicates import SeenMailboxes
 from jobs.scrub.employers import EmployerDomains
 from jobs.scrub.plan import AddressChoice, ScrubPlan
 from jobs.scrub.rows import DecidedRow
@@ -37,6 +36,9 @@ from prefcenter.domain.policy import Policy
 from prefcenter.domain.terms import AddressClass, Channel
 from prefcenter.domain.time import MS_PER_HOUR
 from prefcenter.services.decisions import Question
+
+if TYPE_CHECKING:
+    from jobs.scrub.duplicates import SeenMailboxes
 
 Item = TypeVar("Item")
 OtherItem = TypeVar("OtherItem")
@@ -128,7 +130,7 @@ class RowDecider:
         self._found = found
         self._answers = answers
         self._employers = employers
-        self._seen = SeenMailboxes(policy.country) if plan.dedupe else None
+        self._seen = _seen_mailboxes(policy) if plan.dedupe else None
         self._columns = [
             _AddressCells(column, choice.channel, class_of_column(plan, choice, column))
             for column, choice in zip(found.addresses, plan.choices, strict=True)
@@ -227,6 +229,13 @@ class RowDecider:
         for (row, column, _), is_new in zip(kept, are_new, strict=True):
             if not is_new:
                 outcomes[column][row] = REPEATED
+
+
+def _seen_mailboxes(policy: Policy) -> SeenMailboxes:
+    """Loaded only where it is needed, for its library takes longer to load than a short list to scrub."""
+    from jobs.scrub.duplicates import SeenMailboxes
+
+    return SeenMailboxes(policy.country)
 
 
 @lru_cache(maxsize=4096)

@@ -25,8 +25,9 @@ DIGEST_BYTES = 16
 class SeenMailboxes:
     """The mailboxes of one run. The digests are keyed by chance and end with it."""
 
-    def __init__(self, country: str) -> None:
+    def __init__(self, country: str, most: int = MAX_MAILBOXES) -> None:
         self._country = country
+        self._most = most
         self._key = secrets.token_bytes(32)
         self._runs: list[NDArray[np.bytes_]] = []
 
@@ -56,8 +57,8 @@ class SeenMailboxes:
         while self._runs and len(self._runs[-1]) < 2 * len(run):
             run = np.sort(np.concatenate([self._runs.pop(), run]), kind="stable")
         self._runs.append(run)
-        if sum(map(len, self._runs)) > MAX_MAILBOXES:
-            raise InvalidInput(f"--dedupe: more than {MAX_MAILBOXES:,} mailboxes; scrub the list in parts")
+        if sum(map(len, self._runs)) > self._most:
+            raise InvalidInput(f"--dedupe: more than {self._most:,} mailboxes; scrub the list in parts")
 
 
 def _are_in(run: NDArray[np.bytes_], wanted: NDArray[np.bytes_]) -> Any:

@@ -215,6 +215,13 @@ def test_seen_mailboxes_agree_with_a_set() -> None:
     assert list(seen.are_new([])) == []
 
 
+def test_more_mailboxes_than_memory_is_meant_for_are_an_error() -> None:
+    seen = SeenMailboxes("GB", most=3)
+    assert list(seen.are_new([bytes([number]) * 16 for number in (1, 2, 1, 3)])) == [True, True, False, True]
+    with pytest.raises(InvalidInput, match="--dedupe: more than 3 mailboxes; scrub the list in parts"):
+        seen.are_new([bytes([4]) * 16])
+
+
 def test_mailboxes_of_two_kinds_never_repeat_each_other() -> None:
     seen = SeenMailboxes("GB")
     assert seen.digest_of("07700 900123", Channel.SMS) == seen.digest_of("+447700900123", Channel.VOICE)

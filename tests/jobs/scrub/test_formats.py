@@ -21,7 +21,7 @@ from xlsxwriter import Workbook
 
 from jobs.lists.content import CHUNK_BYTES
 from jobs.lists.ndjson import is_ndjson
-from jobs.scrub import ScrubPlan, scrub
+from jobs.scrub import Progress, ScrubPlan, scrub
 from prefcenter.domain.errors import InvalidInput, InvalidList
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.terms import Channel
@@ -302,6 +302,48 @@ def test_an_archive_that_is_no_workbook_or_unpacks_to_too_much_is_an_error(tmp_p
     place = book.index(b"PK\x01\x02") + 24
     with pytest.raises(InvalidList, match=r"unpacks to more than 4 GiB|cannot be read as a workbook"):
         home.scrub(a_plan(tmp_path, book[:place] + b"\xfe\xff\xff\xff" + book[place + 4 :], "list.xlsx"))
+
+
+def test_a_workbook_with_a_damaged_part_is_an_error(tmp_path: Path, home: SmallHome) -> None:
+    content = io.BytesIO()
+    with ZipFile(io.BytesIO(as_xlsx(ROWS))) as whole, ZipFile(content, "w") as damaged:
+        for part in whole.namelist():
+            damaged.writestr(part, b"<nothing" if part == "xl/workbook.xml" else whole.read(part))
+    with pytest.raises(InvalidList, match=r"cannot be read as a workbook|has no sheet"):
+        home.scrub(a_plan(tmp_path, content.getvalue(), "list.xlsx"))
+
+
+def test_a_parquet_file_with_a_damaged_page_leaves_nothing(tmp_path: Path, home: SmallHome) -> None:
+    rows = [{"email": f"person{number}@acme.example"} for number in range(3_000)]
+    content = bytearray(as_parquet(rows))
+    content[1_000:1_200] = bytes(200)
+    with pytest.raises(InvalidList, match="cannot be read as Parquet"):
+        home.scrub(a_plan(tmp_path, bytes(content), "list.parquet", address_column="email"))
+    assert left_in(tmp_path) == ["list.parquet"]
+
+
+def test_a_column_of_nothing_holds_no_addresses(tmp_path: Path, home: SmallHome) -> None:
+    content = io.BytesIO()
+    pq.write_table(pa.table({"email": pa.nulls(3), "id": [1, 2, 3]}), content)
+    manifest = home.scrub(a_plan(tmp_path, content.getvalue(), "list.parquet", address_column="email"))
+    assert manifest.document["reasons"]["rejected"] == {"empty_address": 3}
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".jsonl.gz", ".csv.zst"])
+def test_a_packed_list_that_is_cut_off_late_leaves_nothing(tmp_path: Path, home: SmallHome, suffix: str) -> None:
+    rows = [{"id": number, "email": f"person{number * 7919}@acme.example"} for number in range(20_000)]
+    content = MAKERS[suffix](rows)[:-10]
+    with pytest.raises(InvalidList, match=r"cannot be unpacked to its end; was it cut off\?$"):
+        home.scrub(a_plan(tmp_path, content, f"list{suffix}"))
+    assert left_in(tmp_path) == [f"list{suffix}"]
+
+
+def test_long_lines_of_json_make_short_batches(tmp_path: Path, home: SmallHome) -> None:
+    seen: list[Progress] = []
+    line = json.dumps({"email": "pat@acme.example", "note": "x" * 1_000_000}).encode() + b"\n"
+    plan = a_plan(tmp_path, line * 7, "list.ndjson")
+    asyncio.run(scrub(plan, home.decisions, home.sealer, lambda: NOW, seen.append))
+    assert [progress.rows for progress in seen] == [5, 7]
 
 
 def test_an_empty_sheet_is_an_error(tmp_path: Path, home: SmallHome) -> None:
