@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -101,15 +101,17 @@ class ContactFiles:
             for subject in self._targets.of(address.address, address.channel).records_of
         ]
 
-    def subjects(self, contact: Contact) -> dict[Digest, AddressClass | None]:
-        """The records that its addresses are on, with the class that the contact says they have.
+    def subjects(self, contact: Contact, noted: Collection[Digest] = ()) -> dict[Digest, AddressClass | None]:
+        """The records that a contact is to be noted on, with the class that it says their address has.
 
-        Two spellings of one mailbox are on one record, which is personal where either is said to be.
+        They are under the key that writes now, and under older keys where it was `noted` already: a link of an old message
+        knows no other. Two spellings of one mailbox are on one record, which is personal where either is said to be.
         """
         said: dict[Digest, list[AddressClass | None]] = {}
         for address in contact.addresses:
-            subject = self._targets.of(address.address, address.channel).write_to
-            said.setdefault(subject, []).append(address.address_class)
+            target = self._targets.of(address.address, address.channel)
+            for subject in (target.write_to, *(older for older in target.records_of if older in noted)):
+                said.setdefault(subject, []).append(address.address_class)
         return {subject: strictest_class(classes) for subject, classes in said.items()}
 
     def write(
@@ -119,13 +121,15 @@ class ContactFiles:
 
         An address that is new to it takes over the refusals that are the contact's own, as of when they were made.
         """
-        record, held = drafts.record(subject), self.subjects(contact)
+        record = drafts.record(subject)
+        noted = record.description.addresses if record.description else ()
+        held = self.subjects(contact, noted)
         known = frozenset(() if before is None else self.records_of(before))
         for address, address_class in held.items():
             drafts.fold(address, Held(received_ms, subject, address_class))
             if address not in known:
                 self._take_over(drafts, record, address, received_ms)
-        for address in record.description.addresses if record.description else ():
+        for address in noted:
             if address not in held:
                 drafts.fold(address, Released(received_ms, subject))
         self._describe(drafts, subject, contact, tuple(held), received_ms)

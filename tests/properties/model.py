@@ -268,9 +268,10 @@ class Model:
         kept = self.contacts.setdefault(contact, Kept((contact, generation)))
         if kept.is_there and kept.places == places:
             return set()
-        known, rows = kept.subjects, {(place.subject, generation) for place in places}
+        known, names = kept.subjects, {place.subject for place in places}
+        rows = {*((name, generation) for name in names), *(row for row in kept.since if row[0] in names)}
         received = self._received({kept.record, *kept.since, *rows}, clock_ms)
-        touched = {contact, *known, *(row[0] for row in rows)}
+        touched = {contact, *known, *names}
         self.records |= {kept.record, *rows}
         kept.places, kept.is_there = dict(places), True
         kept.since = {row: kept.since.get(row, received) for row in rows}

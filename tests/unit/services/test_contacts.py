@@ -249,7 +249,9 @@ def test_a_contact_is_found_and_rewritten_after_a_rotation_of_keys(home: Running
     assert upsert(home, HOME, OFFICE) is Outcome.RECORDED
     assert held_by(home) == [HOME, OFFICE]
     newest, oldest = records_of(home, HOME)
-    assert [len(record.holders) for record in (newest, oldest)] == [1, 0]
+    assert [len(record.holders) for record in (newest, oldest)] == [1, 1]
+    assert upsert(home, OFFICE) is Outcome.RECORDED
+    assert [record.holders for record in records_of(home, HOME)] == [(), ()]
     assert home.audit_findings() == []
 
 

@@ -30,6 +30,7 @@ from tests.unit.services.asking import (
     record_of_contact,
     recording_of,
     records_of,
+    target_of,
     upsert,
 )
 
@@ -263,6 +264,17 @@ def test_refusals_spread_across_a_rotation_of_keys(home: RunningHome) -> None:
     home.rotate_keys()
     home.run(recording_of(home).opt_out(HOME, EVERYTHING, "page"))
     assert reason(home, OFFICE) == "opted_out"
+    assert home.audit_findings() == []
+
+
+def test_an_old_link_reaches_the_contact_across_rotations_and_rewriting(home: RunningHome) -> None:
+    """A link knows its address by the digests of the key that was active when it was made."""
+    upsert(home, HOME, OFFICE)
+    of_old_link = target_of(home, HOME)
+    home.rotate_keys()
+    upsert(home, HOME, OFFICE, OTHER)
+    home.run(recording_of(home).opt_out_by_link(of_old_link, [EVERYTHING], "link"))
+    assert {reason(home, address) for address in (HOME, OFFICE, OTHER)} == {"opted_out"}
     assert home.audit_findings() == []
 
 
