@@ -104,8 +104,8 @@ class ContactFiles:
     def subjects(self, contact: Contact, noted: Collection[Digest] = ()) -> dict[Digest, AddressClass | None]:
         """The records that a contact is to be noted on, with the class that it says their address has.
 
-        They are under the key that writes now, and under older keys where it was `noted` already: a link of an old message
-        knows no other. Two spellings of one mailbox are on one record, which is personal where either is said to be.
+        They are under the key that writes now, and under older keys where it was `noted` already: a link of an old
+        message knows no other. Two spellings of one mailbox are on one record, which is personal where either is.
         """
         said: dict[Digest, list[AddressClass | None]] = {}
         for address in contact.addresses:
