@@ -14,6 +14,7 @@ from prefcenter.services.site import Site
 
 HOME_VARIABLE = "PREFCENTER_HOME"
 STORE_VARIABLE = "PREFCENTER_STORE"
+STORE_REGION_VARIABLE = "PREFCENTER_STORE_REGION"
 BASE_URL_VARIABLE = "PREFCENTER_BASE_URL"
 SMTP_URL_VARIABLE = "PREFCENTER_SMTP_URL"
 MAIL_FROM_VARIABLE = "PREFCENTER_MAIL_FROM"
@@ -41,6 +42,8 @@ class Settings:
     home: Path
     store_url: str
     site: Site = field(default_factory=Site)
+    store_regions: frozenset[str] = frozenset()
+    """The regions that the store is declared to lie in."""
 
     @property
     def keyring(self) -> Path:
@@ -68,11 +71,17 @@ def read_settings(environ: Mapping[str, str], home: Path | None = None) -> Setti
     chosen = home or Path(environ.get(HOME_VARIABLE) or _default_home(environ))
     chosen = chosen.expanduser().absolute()
     site = Site(_base_url(environ), sends_mail=bool(environ.get(SMTP_URL_VARIABLE)))
-    return Settings(chosen, environ.get(STORE_VARIABLE) or _store_url(chosen), site)
+    regions = frozenset(filter(None, map(str.strip, (environ.get(STORE_REGION_VARIABLE) or "").split(","))))
+    return Settings(chosen, environ.get(STORE_VARIABLE) or _store_url(chosen), site, regions)
 
 
 def _store_url(home: Path) -> str:
-    return f"sqlite://{quote(str(home / 'store.sqlite3'))}"
+    return file_url(home / "store.sqlite3")
+
+
+def file_url(path: Path) -> str:
+    """The URL of a store in a file, whose path is absolute."""
+    return f"sqlite://{quote(str(path))}"
 
 
 def _base_url(environ: Mapping[str, str]) -> str:
@@ -151,6 +160,7 @@ LIMIT_VARIABLES = tuple(f"PREFCENTER_{limit.name.upper()}" for limit in fields(S
 VARIABLES = (
     HOME_VARIABLE,
     STORE_VARIABLE,
+    STORE_REGION_VARIABLE,
     BASE_URL_VARIABLE,
     *LIMIT_VARIABLES,
     TRUSTED_PROXIES_VARIABLE,

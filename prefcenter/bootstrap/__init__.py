@@ -27,9 +27,10 @@ from prefcenter.services.decisions import require_all_keys
 from prefcenter.services.policies import PolicyBook
 from prefcenter.services.policy_files import STARTER_POLICY_FILE_NAME, load_policies, starter_policy_text
 from prefcenter.services.ports import AuditReport, Clock, Store
+from prefcenter.services.regions import StoreLocation
 from prefcenter.services.site import Site
 from prefcenter.settings import Settings
-from prefcenter.storage import create_store, open_store
+from prefcenter.storage import create_store, is_distributed, open_store
 
 
 def system_clock() -> int:
@@ -56,7 +57,7 @@ class Services:
         self.store = store
         self.clock = clock
         self.site = settings.site
-        self.policies = PolicyBook(settings.policies, store)
+        self.policies = PolicyBook(settings.policies, store, _location(settings))
         self.checkpoint = Checkpoint(settings.checkpoint, self.sealer_of)
         self._make_services = make_services
 
@@ -90,6 +91,10 @@ class Services:
                 "the store has lost events that were acknowledged (an older copy put back?); run `prefcenter audit"
                 " verify`, and see docs/operations.md before you accept it"
             )
+
+
+def _location(settings: Settings) -> StoreLocation:
+    return StoreLocation(settings.store_regions, is_distributed(settings.store_url))
 
 
 @asynccontextmanager

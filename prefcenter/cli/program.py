@@ -33,6 +33,7 @@ _COMMANDS = {
     "audit": ("prefcenter.cli.auditing", "audit"),
     "policy": ("prefcenter.cli.policies", "policy"),
     "keys": ("prefcenter.cli.keys", "keys"),
+    "store": ("prefcenter.cli.stores", "store"),
     "apikey": ("prefcenter.cli.api_keys", "apikey"),
     "serve": ("prefcenter.cli.serving", "serve"),
     "demo": ("prefcenter.cli.demo", "demo"),

@@ -9,6 +9,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import click
 
 from prefcenter.bootstrap.live import LiveHome, live_home
-from prefcenter.domain.errors import InvalidInput
+from prefcenter.domain.errors import InvalidInput, InvalidPolicy
 from prefcenter.logs import configure_logs
 from prefcenter.settings import ServingSettings, Settings, read_serving_settings
 from prefcenter.web.listening import listening_socket
@@ -86,6 +87,9 @@ async def _try(settings: Settings, given: ServingSettings) -> None:
     async with live_home(LiveHome(settings)) as home:
         if given.portal is not None and given.portal.controller not in home.controllers():
             raise InvalidInput("PREFCENTER_PORTAL_CONTROLLER: not one of this home's policies")
+        for controller in home.controllers():
+            with suppress(InvalidPolicy):  # it is logged, and the others are served
+                await home.controller(controller)
 
 
 def _bound(setting: str, host: str, port: int, *, is_shared: bool = False) -> socket.socket:

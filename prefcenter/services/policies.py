@@ -11,23 +11,28 @@ from prefcenter.services.clause_register import clauses_file, known_clauses
 from prefcenter.services.policy_document import LoadedPolicy, policy_from_document
 from prefcenter.services.policy_files import load_policy
 from prefcenter.services.ports import Store
+from prefcenter.services.regions import StoreLocation, require_region
 
 ATTEMPTS_MAX = 10
+_ANYWHERE = StoreLocation()
 
 
 class PolicyBook:
     """The policies of a home. A changed file comes into force when it is first used, or not at all."""
 
-    def __init__(self, directory: Path, store: Store) -> None:
+    def __init__(self, directory: Path, store: Store, location: StoreLocation = _ANYWHERE) -> None:
         self._directory = directory
         self._store = store
+        self._location = location
 
     async def in_force(self, controller: str) -> Policy:
-        """The policy of a controller. Raises InvalidInput for an unknown one, InvalidPolicy for a faulty file."""
+        """The policy of a controller. Raises InvalidInput for an unknown one or a store that is not
+        where the policy keeps data, InvalidPolicy for a faulty file."""
         path = self._path(controller)
         for _ in range(ATTEMPTS_MAX):
             document = await self._store.policy_in_force(controller)
             loaded = load_policy(path, known_clauses=known_clauses(clauses_file()), in_force_document=document)
+            require_region(loaded, self._location)
             if document == loaded.document:
                 return loaded
             self._check_succession(document, loaded)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from prefcenter.storage.opening import create_store, open_store, store_file
+from prefcenter.storage.opening import copy_between, create_store, is_distributed, make_store, open_store, store_file
 
-__all__ = ["create_store", "open_store", "store_file"]
+__all__ = ["copy_between", "create_store", "is_distributed", "make_store", "open_store", "store_file"]

@@ -46,7 +46,7 @@ Document = Mapping[str, Any]
 
 _OWNED = ("terms", "imports", "receipts", "sends", "sealed", "records", "events")
 _OF_ONE = ("policies", "ledgers")
-_RECORD_FIELDS = ("kind", "digest_key", "rules")
+_SUBJECT_FIELDS = ("kind", "digest_key", "rules")
 
 
 def audit_controller(
@@ -249,7 +249,7 @@ class _Audit:
             waiting = [
                 record
                 for record in waiting
-                if not is_fold_of_events(_stored(record), histories.get(_value(record), ()), terms, id_by_text)
+                if not _is_told_by(record, histories.get(_value(record), ()), terms, id_by_text)
             ]
             if not waiting:
                 return
@@ -257,22 +257,29 @@ class _Audit:
             waiting = list(self._database["records"].find({"_id": {"$in": list(faulty)[: self._per_query]}}))
         yield from (f"record {number} is not what its events say" for number in faulty.values())
 
-    def _histories(self, records: Sequence[Document]) -> Mapping[bytes, Sequence[tuple[Any, Any, Any]]]:
-        """Version, salt and body of all events of the records, by digest."""
+    def _histories(self, records: Sequence[Document]) -> Mapping[bytes, Sequence[Document]]:
+        """All events of the records in their order, by digest."""
         found: list[Document] = []
-        fields = {"digest": 1, "version": 1, "salt": 1, "body": 1}
+        fields = dict.fromkeys(("digest", *_SUBJECT_FIELDS, "version", "salt", "body"), 1)
         for chunk in in_chunks([_value(record) for record in records], self._per_query):
             query = {"digest": {"$in": chunk}, "controller": self._number}
             found += self._database["events"].find(query, fields)
         found.sort(key=lambda event: (event["digest"], event["version"]))
-        return {
-            digest: [(event["version"], event["salt"], event["body"]) for event in events]
-            for digest, events in groupby(found, key=lambda event: event["digest"])
-        }
+        return {digest: list(events) for digest, events in groupby(found, key=lambda event: event["digest"])}
+
+
+def _is_told_by(
+    record: Document, events: Sequence[Document], terms: Mapping[int, str], id_by_text: Mapping[str, int]
+) -> bool:
+    """Whether a record is the fold of events that are all of its own subject."""
+    subject = [record[name] for name in _SUBJECT_FIELDS]
+    history = [(event["version"], event["salt"], event["body"]) for event in events]
+    are_its_own = all([event[name] for name in _SUBJECT_FIELDS] == subject for event in events)
+    return are_its_own and is_fold_of_events(_stored(record), history, terms, id_by_text)
 
 
 def _stored(record: Document) -> tuple[Any, Any, Any, Any, Any, Any]:
-    return (*(record[name] for name in _RECORD_FIELDS), _value(record), record["version"], record["state"])
+    return (*(record[name] for name in _SUBJECT_FIELDS), _value(record), record["version"], record["state"])
 
 
 def _value(record: Document) -> bytes:

@@ -54,7 +54,7 @@ class Collection:
 
 
 COLLECTIONS: Mapping[str, Collection] = {
-    "meta": Collection({"_id": _TEXT, "version": _NUMBER, "heads": {"bsonType": ["object", "null"]}}),
+    "meta": Collection({"_id": _TEXT, "version": _NUMBER}),
     "keys": Collection({"_id": _NUMBER, "mac": _BYTES}),
     "controllers": Collection({"_id": _TEXT, "number": _NUMBER, **_SEAL}, [(("number",), True)]),
     "ledgers": Collection(
@@ -145,11 +145,11 @@ def create(url: MongoUrl) -> None:
         _make_what_is_missing(database)
 
 
-def complete(url: MongoUrl) -> bool:
+def complete(url: MongoUrl, *, while_copying: bool = False) -> bool:
     """Make what is missing of a store; gives whether all of it was there. Documents are left as they are."""
     with opened_database(url) as database:
         if database.list_collection_names():
-            check_version(database)
+            check_version(database, while_copying=while_copying)
         if not list(schema_faults(database)):
             return True
         _make_what_is_missing(database)
@@ -164,7 +164,7 @@ def _make_what_is_missing(database: Database[Document]) -> None:
         for fields, is_unique in collection.indexes:
             database[name].create_index([(field, 1) for field in fields], unique=is_unique)
     # The version comes last: without it no store opens.
-    database["meta"].update_one({"_id": SCHEMA}, {"$set": {"version": SCHEMA_VERSION, "heads": None}}, upsert=True)
+    database["meta"].update_one({"_id": SCHEMA}, {"$set": {"version": SCHEMA_VERSION}}, upsert=True)
 
 
 def check_version(database: Database[Document], *, while_copying: bool = False) -> None:

@@ -62,11 +62,13 @@ async def add_controller(
 ) -> int:
     """Give a controller the next number; of two that are given the same, one transaction is tried again."""
     number = max(known.values(), default=0) + 1
-    sealer = sealers[name]
-    key = sealer.active_key_id
-    mac = sealer.seal(key, "controller", number, name)
-    await database["controllers"].insert_one({"_id": name, "number": number, "key": key, "mac": mac}, session=session)
+    await database["controllers"].insert_one(sealed_controller(sealers[name], number, name), session=session)
     return number
+
+
+def sealed_controller(sealer: Sealer, number: int, name: str) -> dict[str, Any]:
+    key = sealer.active_key_id
+    return {"_id": name, "number": number, "key": key, "mac": sealer.seal(key, "controller", number, name)}
 
 
 async def note_key(database: Database[Any], sealers: SealerByController, session: Session) -> None:
@@ -85,8 +87,9 @@ async def unknown_keys(database: Database[Any], sealers: SealerByController) -> 
 
 def read_term(sealer: Sealer, document: Document) -> tuple[int, str]:
     """Number and text. Raises StoreDamaged for an altered one."""
-    number, text = int(document["number"]), str(document["text"])
-    if not sealer.holds(document["key"], document["mac"], "term", document["controller"], number, text):
+    owner, number, text = document["controller"], int(document["number"]), str(document["text"])
+    is_at_home = document["_id"] == term_id(owner, number)
+    if not is_at_home or not sealer.holds(document["key"], document["mac"], "term", owner, number, text):
         raise StoreDamaged(f"collection terms: number {number} was altered")
     return number, text
 
@@ -136,7 +139,8 @@ def sealed_policy(sealer: Sealer, controller_id: int, document: str) -> dict[str
 def read_import(sealer: Sealer, document: Document) -> int:
     """When an import was first begun. Raises StoreDamaged for an altered document."""
     content = (document["controller"], document["fingerprint"], document["begun_ms"])
-    if not sealer.holds(document["key"], document["mac"], "import", *content):
+    is_at_home = document["_id"] == owned_id(document["fingerprint"], document["controller"])
+    if not is_at_home or not sealer.holds(document["key"], document["mac"], "import", *content):
         raise StoreDamaged("collection imports: the time of an import was altered")
     return int(document["begun_ms"])
 
@@ -163,11 +167,14 @@ def read_api_key(sealer: Sealer, document: Document) -> ApiKey:
 async def put_api_key(database: Database[Any], sealer: Sealer, new: ApiKey, session: Session) -> None:
     """Keep the state of an API key; a revocation and a last use that are on record are not taken back."""
     found = await database["api_keys"].find_one({"_id": new.id}, session=session)
-    content = content_of(new if found is None else merged(read_api_key(sealer, found), new))
-    key = sealer.active_key_id
-    mac = sealer.seal(key, "api key", *sealed_fields(content))
-    document = {**dict(zip(_API_KEY_FIELDS, content, strict=True)), "key": key, "mac": mac}
+    document = sealed_api_key(sealer, new if found is None else merged(read_api_key(sealer, found), new))
     await database["api_keys"].replace_one({"_id": new.id}, document, upsert=True, session=session)
+
+
+def sealed_api_key(sealer: Sealer, api_key: ApiKey) -> dict[str, Any]:
+    content, key = content_of(api_key), sealer.active_key_id
+    mac = sealer.seal(key, "api key", *sealed_fields(content))
+    return {**dict(zip(_API_KEY_FIELDS, content, strict=True)), "key": key, "mac": mac}
 
 
 async def adopt_policy(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from prefcenter.storage.mapping import decode_event, encode_record
 FINDINGS_MAX = 100
 """More findings than this say no more than this many do."""
 
-UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError)
+UNREADABLE = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, struct.error)
 """What reading altered bytes may raise."""
 
 StoredRecord = tuple[Any, Any, Any, Any, Any, Any]

@@ -19,6 +19,9 @@ from prefcenter.domain.errors import (
 )
 
 APPLICATION_ID = 0x50464354
+COPYING_APPLICATION_ID = 0x50464343
+"""Stands in a file that a copy was begun into and not finished, so that nothing takes it for a store."""
+
 BUSY_TIMEOUT_S = 10.0
 MIGRATIONS = (
     """
@@ -129,13 +132,15 @@ def create(path: Path) -> None:
     path.chmod(0o600)
 
 
-def prepare(connection: sqlite3.Connection, *, writable: bool) -> None:
+def prepare(connection: sqlite3.Connection, *, writable: bool, while_copying: bool = False) -> None:
     """Check that the file is a store of ours and bring its schema up to date.
 
     Raises StoreTooNew for a schema that a newer version made, which this one must not touch.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    if application_id != APPLICATION_ID:
+    if application_id == COPYING_APPLICATION_ID and not while_copying:
+        raise StoreDamaged("a copy into this store was not finished; run `prefcenter store copy` again")
+    if application_id not in (APPLICATION_ID, COPYING_APPLICATION_ID):
         raise StoreDamaged("the file is not a prefcenter store")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
