@@ -1,0 +1,235 @@
+"""Verdicts over a column of cells: the outcome of each, as the reference engine would give it.
+
+Three ways lead to one. A plain email address is read, digested and looked up by compiled code. Any other cell is read
+by the parsers, each different content once. Where the records that are found say more than a snapshot tells, or
+messages were sent of a purpose with a cap, the decider is asked, as it is for every row of the reference engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.scrub.deciding import Decider
+from jobs.scrub.fast.answers import ASK, LOOK_FOR_CONSENT, STATED, Answered, Answers, Asked, Classes
+from jobs.scrub.fast.cells import Cells, Numbers
+from jobs.scrub.fast.emails import PlainEmails, parent_forms, read_plain
+from jobs.scrub.snapshot.snapshot import Snapshot
+from jobs.scrub.snapshot.state import Family
+from jobs.scrub.snapshot.table import Codes, DigestTable
+from jobs.scrub.tally import Outcome, outcome_of
+from prefcenter.domain.address import RULES_VERSIONS, Address, parse
+from prefcenter.domain.address.blanks import stripped
+from prefcenter.domain.digest import DigestKind
+from prefcenter.domain.errors import InvalidAddress
+from prefcenter.domain.events import Cell
+from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind
+from prefcenter.domain.time import MS_PER_DAY, MS_PER_HOUR
+from prefcenter.security.digests import Digester
+from prefcenter.security.vector_digests import DigestArray, Forms
+from prefcenter.services.decisions import Question
+from prefcenter.services.ports import Store
+
+COMPILED_KINDS = frozenset({DigestKind.MAILBOX, DigestKind.DOMAIN})
+OTHER_SUBJECTS = frozenset({DigestKind.PHONE, DigestKind.POST, DigestKind.PUSH, DigestKind.CONTACT})
+"""Kinds of records that no email address is looked up under."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """Outcomes by code, one a cell; `undecided` are the cells whose code is still to be asked for."""
+
+    codes: Answered
+    undecided: Numbers
+
+
+class FastDecider:
+    """Decides columns of cells for one plan. Several threads may ask for verdicts at once."""
+
+    def __init__(
+        self, asked: Asked, decider: Decider, digester: Digester, snapshot: Snapshot, sent_to: DigestTable
+    ) -> None:
+        policy = decider.policy
+        self.answers = Answers(policy, asked, snapshot)
+        self.horizon_ms = asked.at_ms + policy.decision_ttl_hours * MS_PER_HOUR
+        self._asked = asked
+        self._decider = decider
+        self._digester = digester
+        self._snapshot = snapshot
+        self._sent_to = sent_to
+        self._keys = digester.vector_keys()
+        cell = Cell(asked.purpose, asked.channel)
+        self._consenting, self._consented = snapshot.consents_to(cell, asked.at_ms, self.horizon_ms)
+        self._family_of_state = [None if state is None else state.family for state in snapshot.states]
+        self._families = sorted(family for family in snapshot.families() if family[1] in self._keys)
+        kinds = {kind for kind, _, _ in self._families}
+        is_email = KIND_OF_CHANNEL[asked.channel] is AddressKind.EMAIL
+        self._is_compiled = is_email and kinds <= COMPILED_KINDS | OTHER_SUBJECTS
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]:
+        """What the codes stand for."""
+        return self.answers.outcomes
+
+    async def decide(self, cells: Cells, classes: Classes | None = None) -> tuple[Answered, int]:
+        """The outcome of each cell by code, and the earliest moment at which the clock alone changes one."""
+        verdicts = self.verdicts(cells, classes)
+        return await self.settled(verdicts, cells, classes)
+
+    def verdicts(self, cells: Cells, classes: Classes | None = None) -> Verdicts:
+        """The outcomes that need no store. `classes` says what is stated of each address, as in `STATED`."""
+        stated = np.zeros(len(cells), np.uint8) if classes is None else classes
+        codes = np.full(len(cells), self.answers.empty, np.uint16)
+        others = np.arange(len(cells))
+        if self._is_compiled:
+            plain = read_plain(cells, RULES_VERSIONS)
+            codes[plain.rows] = self._of_plain(plain, stated[plain.rows])
+            others = plain.others
+        if len(others):
+            codes[others] = self._of_others(cells.taken(others), stated[others])
+        return Verdicts(codes, np.flatnonzero(codes == ASK))
+
+    async def settled(self, verdicts: Verdicts, cells: Cells, classes: Classes | None = None) -> tuple[Answered, int]:
+        """The outcomes with those that the decider had to be asked for."""
+        codes, rows = verdicts.codes, verdicts.undecided.tolist()
+        if not rows:
+            return codes, self.horizon_ms
+        asked = self._asked
+        questions = [
+            Question(
+                cells.text(row),
+                asked.purpose,
+                asked.channel,
+                address_class=None if classes is None else STATED[classes[row]],
+                audience=asked.audience,
+            )
+            for row in rows
+        ]
+        distinct = list(dict.fromkeys(questions))
+        decisions = dict(zip(distinct, await self._decider.decide_many(distinct, asked.at_ms), strict=True))
+        codes[verdicts.undecided] = [self.answers.code_of(outcome_of(decisions[question])) for question in questions]
+        return codes, min(decision.valid_until_ms for decision in decisions.values())
+
+    def _of_plain(self, plain: PlainEmails, stated: Classes) -> Answered:
+        states = self._with_domains(plain, self._mailbox_states(plain))
+        variants = 2 * stated.astype(np.intp) + ~plain.is_free[RULES_VERSIONS[0]]
+        codes = self.answers.of(states, variants)
+        unsure = np.flatnonzero(codes == LOOK_FOR_CONSENT)
+        if len(unsure):
+            codes[unsure] = self._by_consent(plain, unsure, states[unsure], variants[unsure])
+        return codes
+
+    def _mailbox_states(self, plain: PlainEmails) -> Codes:
+        states = np.zeros(len(plain.rows), np.uint32)
+        for key, rules in self._pairs(DigestKind.MAILBOX):
+            digests = self._keys[key].digests(plain.mailboxes[rules])
+            states = self.answers.merged(states, self._found((DigestKind.MAILBOX, key, rules), digests))
+            states[self._sent_to.find(digests) > 0] = self.answers.asking
+        return states
+
+    def _pairs(self, kind: DigestKind) -> Sequence[tuple[int, int]]:
+        """Key and rules version of the digests that are looked up: all live ones where messages were sent."""
+        if kind is DigestKind.MAILBOX and len(self._sent_to):
+            return [(key, rules) for key in self._keys for rules in RULES_VERSIONS]
+        return [(key, rules) for of_kind, key, rules in self._families if of_kind is kind and rules in RULES_VERSIONS]
+
+    def _found(self, family: Family, digests: DigestArray) -> Codes:
+        """The states of records that stand under just this kind, key and rules version."""
+        found = self._snapshot.find(digests)
+        is_of_family = np.array([family == of_state for of_state in self._family_of_state])
+        return np.where(is_of_family[found], found, np.uint32(0))
+
+    def _with_domains(self, plain: PlainEmails, states: Codes) -> Codes:
+        """The states with those of whole domains that were refused, each different domain looked up once."""
+        pairs = self._pairs(DigestKind.DOMAIN)
+        if not pairs:
+            return states
+        domains = plain.domains()
+        first, like = domains.distinct()
+        forms, owners = parent_forms(domains.taken(first))
+        of_domain = np.zeros(len(first), np.uint32)
+        for key, rules in pairs:
+            found = self._found((DigestKind.DOMAIN, key, rules), self._keys[key].digests(forms))
+            found[plain.is_free[rules][first][owners]] = 0
+            for form in np.flatnonzero(found).tolist():
+                place = slice(owners[form], owners[form] + 1)
+                of_domain[place] = self.answers.merged(of_domain[place], found[form : form + 1])
+        return self.answers.merged(states, of_domain[like])
+
+    def _by_consent(self, plain: PlainEmails, rows: Numbers, states: Codes, variants: NDArray[np.intp]) -> Answered:
+        """Of addresses whose record holds consents: is one by the exact address, and does it last?"""
+        exacts = plain.exacts
+        forms = Forms.of(
+            [exacts.octets[exacts.offsets[row] : exacts.offsets[row + 1]].tobytes() for row in rows.tolist()]
+        )
+        key_of_state = np.array([0 if family is None else family[1] for family in self._family_of_state])
+        keys = key_of_state[states]
+        codes = np.full(len(rows), ASK, np.uint16)
+        for key in np.unique(keys).tolist():
+            of_key = np.flatnonzero(keys == key)
+            digests = self._keys[key].digests(forms)
+            digests = DigestArray(digests.high[of_key], digests.low[of_key])
+            consenting, consented = self._consenting.find(digests) > 0, self._consented.find(digests) > 0
+            refused = self.answers.of_consent(states[of_key], variants[of_key], is_given=False)
+            given = self.answers.of_consent(states[of_key], variants[of_key], is_given=True)
+            codes[of_key] = np.where(consenting, given, np.where(consented, np.uint16(ASK), refused))
+        return codes
+
+    def _of_others(self, cells: Cells, stated: Classes) -> Answered:
+        """Read each different cell by the parsers."""
+        first, like = cells.distinct()
+        read = [self._read(cells.text(row)) for row in first.tolist()]
+        states = self._states_of([address for address in read if isinstance(address, Address)])
+        codes = np.empty((len(read), len(STATED)), np.uint16)
+        parsed = 0
+        for index, address in enumerate(read):
+            if isinstance(address, Address):
+                state = states[parsed : parsed + 1]
+                parsed += 1
+                variants = 2 * np.arange(len(STATED)) + address.may_be_business
+                codes[index] = self.answers.of(np.repeat(state, len(STATED)), variants)
+            else:
+                codes[index] = address
+        codes[codes == LOOK_FOR_CONSENT] = ASK
+        return codes[like, stated]
+
+    def _read(self, text: str) -> Address | int:
+        """The address in a cell, or the code of a cell without one."""
+        if not stripped(text):
+            return self.answers.empty
+        try:
+            return parse(text, KIND_OF_CHANNEL[self._asked.channel], country=self._decider.policy.country)
+        except InvalidAddress:
+            return self.answers.invalid
+
+    def _states_of(self, addresses: Sequence[Address]) -> Codes:
+        """The state of each address, whatever number of records speak about it."""
+        states = np.zeros(len(addresses), np.uint32)
+        of_all = [self._digester.of_address(address) for address in addresses]
+        owners = [owner for owner, digests in enumerate(of_all) for _ in digests.looked_up]
+        looked_up = [digest for digests in of_all for digest in digests.looked_up]
+        values = DigestArray.of([digest.value for digest in looked_up])
+        found = self._snapshot.find(values)
+        for place in np.flatnonzero(found).tolist():
+            digest, owner = looked_up[place], owners[place]
+            if self._family_of_state[found[place]] == (digest.kind, digest.key, digest.rules):
+                state = slice(owner, owner + 1)
+                states[state] = self.answers.merged(states[state], found[place : place + 1])
+        for place in np.flatnonzero(self._sent_to.find(values)).tolist():
+            states[owners[place]] = self.answers.asking
+        return states
+
+
+async def sent_since(store: Store, decider: Decider, asked: Asked) -> DigestTable:
+    """Whom messages of the purpose were sent to within the window of its cap; nobody where it has none."""
+    cap = decider.policy.purpose_by_id[asked.purpose].cap
+    if cap is None:
+        return DigestTable.empty()
+    since_ms = asked.at_ms - cap.days * MS_PER_DAY
+    values: dict[bytes, None] = {}
+    async for page in store.scan_sends(decider.policy.controller, asked.purpose):
+        values |= {send.subject.value: None for send in page if send.sent_ms >= since_ms}
+    return DigestTable.of(DigestArray.of(list(values)), np.ones(len(values), np.uint32))
