@@ -57,6 +57,11 @@ class Settings:
     def checkpoint(self) -> Path:
         return self.home / "checkpoint.json"
 
+    @property
+    def snapshots(self) -> Path:
+        """Where scrubs keep what they need of the store; all of it can be made anew."""
+        return self.home / "cache" / "snapshots"
+
     def moved_to(self, home: Path) -> Settings:
         """The same settings for a home in another place; a store outside of the home stays where it is."""
         store_url = _store_url(home) if self.store_url == _store_url(self.home) else self.store_url

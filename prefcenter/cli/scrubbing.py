@@ -11,11 +11,14 @@ import click
 
 from jobs.scrub import AddressChoice, Manifest, ScrubPlan
 from jobs.scrub import scrub as run_scrub
+from jobs.scrub.engine import RowEngine
+from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB, EngineChoice, pays
 from prefcenter.bootstrap import open_services
 from prefcenter.cli.options import at_option, channel_option, controller_option, json_option, purpose_option
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.cli.progress import rows_progress
 from prefcenter.domain.terms import AddressClass, Channel
+from prefcenter.services.controller import ControllerServices
 from prefcenter.settings import Settings
 
 
@@ -69,9 +72,33 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where the outputs appear, whole or not at all."
 )
 @click.option("--dry-run", is_flag=True, help="Decide and count, write nothing.")
+@click.option(
+    "--engine",
+    type=click.Choice(EngineChoice),
+    default=EngineChoice.AUTO,
+    show_default=True,
+    help="Which engine decides; both write the same.",
+)
+@click.option(
+    "--memory-mib",
+    type=click.IntRange(min=FEWEST_MIB),
+    default=MEMORY_MIB,
+    show_default=True,
+    help="How much memory the fast engine may take.",
+)
+@click.option("--explain", is_flag=True, help="Print what each state of a record comes to, and read no list.")
 @json_option
 @click.pass_obj
-def scrub(settings: Settings, /, controller: str, as_json: bool, **options: Any) -> int:
+def scrub(
+    settings: Settings,
+    /,
+    controller: str,
+    as_json: bool,
+    engine: EngineChoice,
+    memory_mib: int,
+    explain: bool,
+    **options: Any,
+) -> int:
     """Sort every row of LIST into kept, suppressed and rejected.
 
     \b
@@ -84,7 +111,10 @@ def scrub(settings: Settings, /, controller: str, as_json: bool, **options: Any)
     manifest.json and report.html. Send to `kept` only. Exit 1: the result is stale; scrub again.
     """
     plan = _plan(**options)
-    manifest = asyncio.run(_run(settings, controller, plan))
+    if explain:
+        click.echo(asyncio.run(_explain(settings, controller, plan)))
+        return EXIT_DONE
+    manifest = asyncio.run(_run(settings, controller, plan, engine, memory_mib))
     click.echo(manifest.to_json().rstrip() if as_json else manifest_summary(manifest))
     return EXIT_NO if manifest.is_stale else EXIT_DONE
 
@@ -99,9 +129,10 @@ def _plan(paths: tuple[Path, ...], channel: Channel | None, **options: Any) -> S
     return ScrubPlan(path=first, further=tuple(further), channel=channel or addresses[0].channel, **options)
 
 
-async def _run(settings: Settings, controller: str, plan: ScrubPlan) -> Manifest:
+async def _run(settings: Settings, controller: str, plan: ScrubPlan, choice: EngineChoice, memory_mib: int) -> Manifest:
     async with open_services(settings) as services:
         found = await services.deciding(controller)
+        engine = await _engine(settings, found, plan, choice, memory_mib)
         with rows_progress("scrub") as show:
             return await run_scrub(
                 plan,
@@ -109,8 +140,33 @@ async def _run(settings: Settings, controller: str, plan: ScrubPlan) -> Manifest
                 found.sealer,
                 services.clock,
                 lambda progress: show(progress.bytes_read, progress.bytes_total, progress.rows),
+                engine=engine,
                 standard_input=None if sys.stdin is None else sys.stdin.buffer,
             )
+
+
+async def _engine(
+    settings: Settings, found: ControllerServices, plan: ScrubPlan, choice: EngineChoice, memory_mib: int
+) -> RowEngine | None:
+    """The fast engine, if it is asked for or pays; its libraries take a second to load."""
+    is_open = choice is EngineChoice.AUTO
+    if choice is EngineChoice.REFERENCE:
+        return None
+    if is_open and not await pays(plan.path, found.policy.controller, found.store, settings.snapshots):
+        return None
+    from jobs.scrub.fast.engine import FastEngine
+
+    services = (found.decisions, found.digester, found.store, found.sealer)
+    return FastEngine(plan, *services, settings.snapshots, memory_mib)
+
+
+async def _explain(settings: Settings, controller: str, plan: ScrubPlan) -> str:
+    from jobs.scrub.fast.explained import explained
+
+    async with open_services(settings) as services:
+        found = await services.deciding(controller)
+        keeper = (found.store, found.sealer, settings.snapshots)
+        return await explained(plan, found.policy, *keeper, services.clock())
 
 
 def manifest_summary(manifest: Manifest) -> str:

@@ -24,6 +24,7 @@ from jobs.scrub.deciding import Decider
 from jobs.scrub.engine import HandedBack, Progress, ProgressReport
 from jobs.scrub.fast.answers import STATED, Answered, Asked, Classes
 from jobs.scrub.fast.cells import Cells, Numbers
+from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB
 from jobs.scrub.fast.gathering import gathered
 from jobs.scrub.fast.splitting import Records, split
 from jobs.scrub.fast.verdicts import FastDecider, Verdicts, sent_since
@@ -48,8 +49,6 @@ ASCII_SUPERSETS = frozenset(
 """Encodings in which every byte below 128 is that character, wherever it stands."""
 
 MIB = 1 << 20
-MEMORY_MIB = 512
-FEWEST_MIB = 320
 RESIDENT_MIB = 256
 """What interpreter, compiled code and libraries take, before the first block."""
 

@@ -23,7 +23,7 @@ from jobs.scrub.snapshot.table import Codes, DigestTable
 from jobs.scrub.tally import Outcome, outcome_of
 from prefcenter.domain.address import RULES_VERSIONS, Address, parse
 from prefcenter.domain.address.blanks import stripped
-from prefcenter.domain.digest import DigestKind
+from prefcenter.domain.digest import HASH_KINDS, DigestKind
 from prefcenter.domain.errors import InvalidAddress
 from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind
@@ -66,6 +66,7 @@ class FastDecider:
         self._family_of_state = [None if state is None else state.family for state in snapshot.states]
         self._families = sorted(family for family in snapshot.families() if family[1] in self._keys)
         kinds = {kind for kind, _, _ in self._families}
+        self._has_hashes = not kinds.isdisjoint(HASH_KINDS)
         is_email = KIND_OF_CHANNEL[asked.channel] is AddressKind.EMAIL
         self._is_compiled = is_email and kinds <= COMPILED_KINDS | OTHER_SUBJECTS
 
@@ -208,7 +209,7 @@ class FastDecider:
     def _states_of(self, addresses: Sequence[Address]) -> Codes:
         """The state of each address, whatever number of records speak about it."""
         states = np.zeros(len(addresses), np.uint32)
-        of_all = [self._digester.of_address(address) for address in addresses]
+        of_all = [self._digester.of_address(address, with_hashes=self._has_hashes) for address in addresses]
         owners = [owner for owner, digests in enumerate(of_all) for _ in digests.looked_up]
         looked_up = [digest for digests in of_all for digest in digests.looked_up]
         values = DigestArray.of([digest.value for digest in looked_up])
