@@ -14,7 +14,7 @@ from jobs.scrub import scrub as run_scrub
 from jobs.scrub.engine import RowEngine
 from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB, EngineChoice, pays
 from prefcenter.bootstrap import open_services
-from prefcenter.cli.options import at_option, channel_option, controller_option, json_option, purpose_option
+from prefcenter.cli.options import WordType, at_option, channel_option, controller_option, json_option, purpose_option
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.cli.progress import rows_progress
 from prefcenter.domain.terms import AddressClass, Channel
@@ -74,8 +74,8 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
 @click.option("--dry-run", is_flag=True, help="Decide and count, write nothing.")
 @click.option(
     "--engine",
-    type=click.Choice(EngineChoice),
-    default=EngineChoice.AUTO,
+    type=WordType(EngineChoice),
+    default=EngineChoice.AUTO.value,
     show_default=True,
     help="Which engine decides; both write the same.",
 )

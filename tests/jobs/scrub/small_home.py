@@ -37,6 +37,7 @@ class SmallHome:
 
     def __init__(self, controller: str = "opencontact") -> None:
         keyring = new_keyring("2026-11-21T00:00:00.000Z")
+        self.keyring = keyring
         self.policy = load_policy(POLICIES / f"{controller}.toml", known_clauses=None)
         self.sealer = Sealer(keyring, controller)
         self.store = MemoryStore(keyring)

@@ -10,7 +10,7 @@ from typing import Any
 
 from jobs.scrub import Manifest, ScrubPlan, scrub
 from jobs.scrub.fast.engine import FastEngine
-from prefcenter.domain.ledger import Head
+from jobs.scrub.snapshot.export import SnapshotKeeper
 from prefcenter.domain.policy import Policy
 from prefcenter.security.digests import Digester
 from prefcenter.security.seals import Sealer
@@ -33,15 +33,13 @@ class TwoEngines:
         engine = self.fast(plan) if by_fast else None
         return await scrub(plan, self.decisions, self._sealer, lambda: NOW, engine=engine)
 
-    async def heads(self) -> tuple[Head, ...]:
-        return await self.decisions.heads()
+    def keeper(self, cache: Path | None) -> SnapshotKeeper:
+        return SnapshotKeeper(self.decisions.policy.controller, self._store, self._sealer, cache)
 
     def manifests(self, plan: ScrubPlan, directory: Path) -> tuple[Manifest, Manifest]:
         """The manifests of both engines, the reference's first; the outputs are found to be the same."""
         outs = [directory / "by-reference", directory / "by-fast"]
-        made = [
-            asyncio.run(self.scrub(replace(plan, out=out), by_fast=by_fast)) for by_fast, out in enumerate(outs)
-        ]
+        made = [asyncio.run(self.scrub(replace(plan, out=out), by_fast=by_fast)) for by_fast, out in enumerate(outs)]
         reference, fast = ({path.name: path.read_bytes() for path in rows_in(out)} for out in outs)
         assert fast == reference
         assert without_run(made[1]) == without_run(made[0])
