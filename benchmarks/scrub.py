@@ -3,9 +3,9 @@
     python benchmarks/scrub.py --rows 1000000 --suppressed 10000000
 
 List and suppressions are made from numbers, the same every time. Each contender runs in a process of its own, whose
-peak memory is told. The store's snapshot is written straight from the suppressions' digests, because filling a ledger with
-ten million events is another measurement; the scrub that opens it and runs on it is the one that users run. The
-reference engine runs up to 100,000 rows, on a store with as many of the suppressions as the list can meet.
+peak memory is told. The store's snapshot is written straight from the suppressions' digests, because filling a ledger
+with ten million events is another measurement; the scrub that opens it and runs on it is the one that users run. The
+reference engine runs up to 100,000 rows and on an empty store, which flatters it.
 """
 
 from __future__ import annotations

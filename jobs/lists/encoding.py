@@ -29,6 +29,9 @@ LEGACY_ENCODINGS = (
 SYMBOL_IN_A_WORD = re.compile(r"[¢-©¬®-³µ¶¸¹¼-¾×÷](?=[^\W\d_])|(?<=[^\W\d_])[¢-©¬®-³µ¶¸¹¼-¾×÷]")
 """What a letter looks like when it is read in the wrong encoding: `£ukasz`."""
 
+NO_FIRST_BYTES = bytes(range(0xC0))
+"""What a character beyond ASCII does not begin with in UTF-8 (RFC 3629 section 3)."""
+
 ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 NOT_TEXT = {
     b"PK\x03\x04": "a spreadsheet or a ZIP archive",
@@ -108,6 +111,8 @@ class _Utf8Census:
         if text.isascii():
             self.position += len(text)
             return
+        if self._add_intact(text):
+            return
         damaged = len(ESCAPED_BYTE.findall(text))
         if damaged and not self.damaged:
             first = ESCAPED_BYTE.search(text)
@@ -116,6 +121,16 @@ class _Utf8Census:
         self.damaged += damaged
         self.beyond_ascii += len(text) - len(text.encode("ascii", "ignore")) - damaged
         self.position += len(text.encode("utf-8", "surrogateescape"))
+
+    def _add_intact(self, text: str) -> bool:
+        """Take a text without damaged bytes, as almost all are, in few passes; False where it has some."""
+        try:
+            encoded = text.encode()
+        except UnicodeEncodeError:
+            return False
+        self.beyond_ascii += len(encoded.translate(None, NO_FIRST_BYTES))
+        self.position += len(encoded)
+        return True
 
 
 def survey(content: Openable, name: str) -> Survey:

@@ -203,22 +203,26 @@ def _mailboxes(
         provider = 0 if known == NOWHERE else tables.provider[known]
         out[place] = _MAILBOX
         begin = place + 1
-        size = at - local
-        out[begin : begin + size] = exacts[local:at]
-        size = _local(out, begin, size, provider, tables)
+        _copy(exacts, local, at, out, begin)
+        size = _local(out, begin, at - local, provider, tables)
         place = begin
-        if _is_dot_atom(out, begin, size):
+        if size == at - local or _is_dot_atom(out, begin, size):
             out[begin + size] = AT
             place = begin + size + 1
             home = tables.mailbox_at[provider]
             if home == NOWHERE:
-                out[place : place + end - domain] = exacts[domain:end]
-                place += end - domain
+                place = _copy(exacts, domain, end, out, place)
             else:
-                first, last = tables.ends[home], tables.ends[home + 1]
-                out[place : place + last - first] = tables.names[first:last]
-                place += last - first
+                place = _copy(tables.names, tables.ends[home], tables.ends[home + 1], out, place)
         offsets[index + 1] = place
+
+
+@compiled
+def _copy(octets: Octets, start: int, end: int, out: Octets, place: int) -> int:
+    for source in range(start, end):
+        out[place] = octets[source]
+        place += 1
+    return place
 
 
 @compiled
@@ -258,6 +262,8 @@ def _number_of(octets: Octets, start: int, end: int, hashed: np.uint64, tables: 
 @compiled
 def _local(octets: Octets, start: int, size: int, provider: int, tables: AliasTables) -> int:
     """Apply a provider's rules to a local part until nothing changes; gives its size."""
+    if provider == 0:
+        return _without_tag(octets, start, size, PLUS)
     size = _local_once(octets, start, size, provider, tables)
     while True:
         again = _local_once(octets, start, size, provider, tables)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,10 @@ OTHER_SUBJECTS = frozenset({DigestKind.PHONE, DigestKind.POST, DigestKind.PUSH, 
 """Kinds of records that no email address is looked up under."""
 
 
+REMEMBERED_CELLS = 1 << 14
+"""Cells that the parsers had to read are often those of the blocks before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdicts:
     """Outcomes by code, one a cell; `undecided` are the cells whose code is still to be asked for."""
@@ -61,6 +66,7 @@ class FastDecider:
         self._snapshot = snapshot
         self._sent_to = sent_to
         self._keys = digester.vector_keys()
+        self._read_once = lru_cache(REMEMBERED_CELLS)(self._read)
         cell = Cell(asked.purpose, asked.channel)
         self._consenting, self._consented = snapshot.consents_to(cell, asked.at_ms, self.horizon_ms)
         self._family_of_state = [None if state is None else state.family for state in snapshot.states]
@@ -182,7 +188,7 @@ class FastDecider:
     def _of_others(self, cells: Cells, stated: Classes) -> Answered:
         """Read each different cell by the parsers."""
         first, like = cells.distinct()
-        read = [self._read(cells.text(row)) for row in first.tolist()]
+        read = [self._read_once(cells.text(row)) for row in first.tolist()]
         states = self._states_of([address for address in read if isinstance(address, Address)])
         codes = np.empty((len(read), len(STATED)), np.uint16)
         parsed = 0

@@ -17,11 +17,12 @@ from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring
 from prefcenter.security.seals import Sealer
+from prefcenter.services.admission import Consent
 from prefcenter.services.contact_files import Contact, ContactAddress
 from prefcenter.services.contacts import Contacts
 from prefcenter.services.importing import Importing, RefusalRow
 from prefcenter.services.policy_files import load_policy
-from prefcenter.services.recording import Consent, Recording
+from prefcenter.services.recording import Recording
 from prefcenter.services.sending import Sending
 from tests.factories import DAY, MINUTE, NOW
 from tests.fakes import MemoryStore

@@ -33,7 +33,7 @@ def whole(records: Records, row: int) -> bytes:
 
 def assert_same(records: Records, expected: list[RawRecord], columns: tuple[int, ...]) -> None:
     rows = np.arange(len(records))
-    assert [whole(records, row).decode() for row in rows] == [record.whole for record in expected]
+    assert [whole(records, row).decode() for row in range(len(records))] == [record.whole for record in expected]
     assert records.widths.tolist() == [len(record.cells) for record in expected]
     sizes = [len(record.terminator) for record in expected]
     assert (records.ends - records.text_ends).tolist() == sizes

@@ -39,7 +39,7 @@ class TwoEngines:
     def manifests(self, plan: ScrubPlan, directory: Path) -> tuple[Manifest, Manifest]:
         """The manifests of both engines, the reference's first; the outputs are found to be the same."""
         outs = [directory / "by-reference", directory / "by-fast"]
-        made = [asyncio.run(self.scrub(replace(plan, out=out), by_fast=by_fast)) for by_fast, out in enumerate(outs)]
+        made = [asyncio.run(self.scrub(replace(plan, out=out), by_fast=out is outs[1])) for out in outs]
         reference, fast = ({path.name: path.read_bytes() for path in rows_in(out)} for out in outs)
         assert fast == reference
         assert without_run(made[1]) == without_run(made[0])
