@@ -70,6 +70,7 @@ class FastEngine:
     sealer: Sealer
     cache: Path | None = None
     memory_mib: int = MEMORY_MIB
+    block_octets_max: int = MOST_BLOCK_MIB * MIB
     name: str = ENGINE
 
     async def decide_rows(
@@ -105,7 +106,7 @@ class FastEngine:
         """So that the blocks under way, one a thread and one besides, fit beside all else."""
         room_mib = max(self.memory_mib, FEWEST_MIB) - RESIDENT_MIB
         mib = room_mib / MIB_A_BLOCK_MIB / (self._threads + 1)
-        return int(min(mib, MOST_BLOCK_MIB) * MIB)
+        return min(int(mib * MIB), self.block_octets_max)
 
 
 @dataclass(frozen=True, slots=True)
