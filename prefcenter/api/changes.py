@@ -149,6 +149,10 @@ def _refused(event: events.Refused) -> Details:
     }
 
 
+def _annulled(_: events.Annulled) -> Details:
+    return {"reason": RefusalReason.OPTED_OUT}
+
+
 def _granted(event: events.Granted | events.Proposed) -> Details:
     return {
         "stated_at": _time(event.stated_ms),
@@ -199,6 +203,7 @@ def _erased(event: events.Erased) -> Details:
 
 _KINDS: Mapping[type, tuple[ChangeKind, Callable[[Any], Details]]] = {
     events.Refused: (ChangeKind.REFUSED, _refused),
+    events.Annulled: (ChangeKind.ANNULLED, _annulled),
     events.Granted: (ChangeKind.GRANTED, _granted),
     events.Proposed: (ChangeKind.PROPOSED, _granted),
     events.Lifted: (ChangeKind.LIFTED, _lifted),

@@ -46,6 +46,7 @@ class ChangeKind(StrEnum):
     """What happened, in the change feed."""
 
     REFUSED = "refused"
+    ANNULLED = "annulled"
     GRANTED = "granted"
     PROPOSED = "proposed"
     LIFTED = "lifted"
@@ -159,6 +160,7 @@ described(
     "What happened to a record.",
     {
         "refused": "A refusal arrived; `reason` and `scope` say which.",
+        "annulled": "The person took a refusal back on the page, minutes after; what it had replaced stands again.",
         "granted": "A consent arrived for `cell`.",
         "proposed": "A consent arrived over a standing refusal and waits for the person to confirm it.",
         "lifted": "An administrator lifted refusals of `reason`; `source` is the cause.",

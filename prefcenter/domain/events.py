@@ -79,6 +79,19 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Annulled:
+    """A person takes back a refusal of their own within minutes, on the very page that recorded it.
+
+    `version` says which: that of the record when it was refused. `restores` is the one alike that it had taken the
+    place of, which stands again.
+    """
+
+    received_ms: int
+    version: int
+    restores: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """Consent for one cell by one exact address, with its evidence (OCC-15; ISO/IEC TS 27560)."""
 
@@ -185,4 +198,17 @@ class Erased:
     survivors: tuple[Refusal, ...]
 
 
-Event = Refused | Granted | Proposed | Lifted | Delivered | Delisted | Paused | Held | Released | Described | Erased
+Event = (
+    Refused
+    | Annulled
+    | Granted
+    | Proposed
+    | Lifted
+    | Delivered
+    | Delisted
+    | Paused
+    | Held
+    | Released
+    | Described
+    | Erased
+)

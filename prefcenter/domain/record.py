@@ -13,6 +13,7 @@ from prefcenter.domain.contact import Description, Holder
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.events import (
     EVERYTHING,
+    Annulled,
     Cell,
     Delisted,
     Delivered,
@@ -45,6 +46,11 @@ LIFTED_BY_ADMINISTRATOR = frozenset(
     }
 )
 """Refusals that an administrator's named act lifts and no consent does; an erasure leaves them standing."""
+
+
+ANNULLED_WITHIN_MS = 10 * 60 * 1_000
+PAGE_SOURCE = "preference-page"
+"""The source of what people choose on their own page: the one place that can take a refusal back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,20 @@ def sets_aside(grant: Grant, refusal: Refusal, *, same_record: bool) -> bool:
     return refusal.reason in LIFTED_BY_LATER_CONSENT and is_later(grant.at, refusal.at, same_record=same_record)
 
 
+def may_be_annulled(refusal: Refusal, now_ms: int) -> bool:
+    """Whether the person may still take a refusal back: their own, made on the page itself a few minutes ago."""
+    is_own = refusal.reason is RefusalReason.OPTED_OUT and refusal.source == PAGE_SOURCE and not refusal.at.is_stated
+    return is_own and now_ms - refusal.at.time_ms <= ANNULLED_WITHIN_MS
+
+
 def fold(record: Record, event: Event) -> Record:
     """The record after one more event. Total; the result's version is one higher."""
     after = replace(record, version=record.version + 1)
     match event:
         case Refused():
             return _refused(after, event)
+        case Annulled():
+            return replace(after, refusals=_without_annulled(after.refusals, event))
         case Granted():
             return _granted(after, event)
         case Proposed():
@@ -197,12 +211,26 @@ def _refused(record: Record, event: Refused) -> Record:
 
 def _with_refusal(refusals: tuple[Refusal, ...], new: Refusal) -> tuple[Refusal, ...]:
     """Of refusals alike, the newest live and the newest stated one are all that a decision can ever need."""
-    alike = next((old for old in refusals if _identity(old) == _identity(new)), None)
+    alike = alike_among(refusals, new)
     if alike is None:
         return _ordered((*refusals, new))
     if new.at.is_stated and new.at.time_ms <= alike.at.time_ms:
         return refusals
     return _ordered((*(old for old in refusals if old is not alike), new))
+
+
+def _without_annulled(refusals: tuple[Refusal, ...], event: Annulled) -> tuple[Refusal, ...]:
+    """What stood before the refusal that is taken back; all as it is where it may not be, or stands no more."""
+    annulled = next((old for old in refusals if old.at.version == event.version), None)
+    if annulled is None or not may_be_annulled(annulled, event.received_ms):
+        return refusals
+    restored = () if event.restores is None else (event.restores,)
+    return _ordered((*(old for old in refusals if old is not annulled), *restored))
+
+
+def alike_among(refusals: Iterable[Refusal], refusal: Refusal) -> Refusal | None:
+    """The one of the refusals whose place another one takes, or would take."""
+    return next((old for old in refusals if _identity(old) == _identity(refusal)), None)
 
 
 def _identity(refusal: Refusal) -> tuple[object, ...]:

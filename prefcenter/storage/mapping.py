@@ -11,6 +11,7 @@ from prefcenter.domain.contact import Description, Holder
 from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.events import (
     EVERYTHING,
+    Annulled,
     Cell,
     Delisted,
     Delivered,
@@ -63,7 +64,7 @@ _CLASS = {code: purpose_class for purpose_class, code in _CLASS_CODE.items()}
 _ADDRESS_CLASS = {code: address_class for address_class, code in _ADDRESS_CLASS_CODE.items()}
 
 _REFUSED, _GRANTED, _LIFTED, _DELIVERED, _DELISTED, _PAUSED, _ERASED = range(1, 8)
-_PROPOSED, _HELD, _RELEASED, _DESCRIBED = range(8, 12)
+_PROPOSED, _HELD, _RELEASED, _DESCRIBED, _ANNULLED = range(8, 13)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder().decode
@@ -125,6 +126,11 @@ def _refused_row(event: Refused, intern: Intern) -> Row:
     return _trimmed([event.received_ms, reason, source, scope, event.stated_ms, ends])
 
 
+def _annulled_row(event: Annulled, intern: Intern) -> Row:
+    restores = _optional(event.restores, lambda refusal: _refusal_row(refusal, intern))
+    return _trimmed([event.received_ms, event.version, restores])
+
+
 def _consent_row(event: Granted | Proposed, intern: Intern) -> Row:
     evidence = [intern(event.wording), intern(event.method), intern(event.actor)]
     cell, exact = _cell_row(event.cell, intern), _exact_row(event.exact)
@@ -170,6 +176,11 @@ def _read_refused(row: Row, text: TermText) -> Refused:
     received, reason, source, scope, stated, ends = _filled(row, [None] * 6)
     exact = None if ends is None else _read_exact(ends)
     return Refused(received, stated, _REASON[reason], _read_scope(scope, text), text(source), exact)
+
+
+def _read_annulled(row: Row, text: TermText) -> Annulled:
+    received, version, restores = _filled(row, [None] * 3)
+    return Annulled(received, version, _optional(restores, lambda refusal: _read_refusal(refusal, text)))
 
 
 def _read_granted(row: Row, text: TermText) -> Granted:
@@ -241,6 +252,7 @@ _EVENT_WRITERS: dict[type[Event], tuple[int, Callable[[Any, Intern], Row]]] = {
     Held: (_HELD, _held_row),
     Released: (_RELEASED, _released_row),
     Described: (_DESCRIBED, _described_row),
+    Annulled: (_ANNULLED, _annulled_row),
 }
 _EVENT_READERS: dict[int, Callable[[Row, TermText], Event]] = {
     _REFUSED: _read_refused,
@@ -254,6 +266,7 @@ _EVENT_READERS: dict[int, Callable[[Row, TermText], Event]] = {
     _HELD: _read_held,
     _RELEASED: _read_released,
     _DESCRIBED: _read_described,
+    _ANNULLED: _read_annulled,
 }
 
 

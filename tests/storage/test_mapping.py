@@ -12,6 +12,7 @@ from prefcenter.domain.contact import Description, Holder
 from prefcenter.domain.digest import DIGEST_BYTES, Digest, DigestKind
 from prefcenter.domain.events import (
     EVERYTHING,
+    Annulled,
     Cell,
     Delisted,
     Delivered,
@@ -66,6 +67,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Delivered, TIMES, CHANNELS, SLUGS),
     st.builds(Delisted, TIMES, SLUGS, SCOPES, st.none() | TIMES),
     st.builds(Paused, TIMES, st.none() | TIMES),
+    st.builds(Annulled, TIMES, st.integers(1, 2**40), st.none() | REFUSALS),
     st.builds(Erased, TIMES, SLUGS, st.lists(REFUSALS, max_size=3).map(tuple)),
 )
 RECORDS = st.builds(
@@ -142,6 +144,11 @@ STORED: list[tuple[Event, str]] = [
         "9808cd03e8930101c410000102030405060708090a0b0c0d0e0f930101c0000000cd0384",
     ),
     (Held(1_000, EXACT, AddressClass.PERSONAL), "9409cd03e894010101c410000102030405060708090a0b0c0d0e0f02"),
+    (Annulled(1_000, 7), "930ccd03e807"),
+    (
+        Annulled(1_000, 7, Refusal(RefusalReason.OPTED_OUT, EVERYTHING, "form", Moment(900, 2, False))),
+        "940ccd03e807960400c0cd038402c2",
+    ),
     (Released(1_000, EXACT), "930acd03e894010101c410000102030405060708090a0b0c0d0e0f"),
     (
         Described(1_000, ("offers",), "form", None, (EXACT,)),

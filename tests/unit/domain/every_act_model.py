@@ -10,7 +10,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from prefcenter.domain.digest import Digest
-from prefcenter.domain.events import Cell, Delisted, Delivered, Erased, Event, Granted, Lifted, Paused, Refused, Scope
+from prefcenter.domain.events import (
+    Annulled,
+    Cell,
+    Delisted,
+    Delivered,
+    Erased,
+    Event,
+    Granted,
+    Lifted,
+    Paused,
+    Refused,
+    Scope,
+)
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.terms import AddressClass, Basis, Channel
 
@@ -80,6 +92,8 @@ def _is_ended(old: Act, new: Act) -> bool:
         return not (isinstance(refusal, Refused) and refusal.reason.value in ADMINISTRATORS_BUSINESS)
     if not isinstance(refusal, Refused):
         return isinstance(refusal, Paused) and isinstance(event, Paused)
+    if isinstance(event, Annulled):
+        return _is_taken_back(old, refusal, event)
     reason, scope = refusal.reason.value, refusal.scope
     if isinstance(event, Lifted):
         is_narrowed_away = (event.purpose is not None and event.purpose != scope.purpose) or (
@@ -89,6 +103,12 @@ def _is_ended(old: Act, new: Act) -> bool:
     if isinstance(event, Delivered):
         return reason == "bounced" and scope.channel == event.channel
     return isinstance(event, Delisted) and reason == "on_registry" and _is_named_no_more(old, refusal, event)
+
+
+def _is_taken_back(old: Act, refusal: Refused, event: Annulled) -> bool:
+    """Whether it is the person's own refusal from the page, of the version named, and ten minutes old at most."""
+    is_own = refusal.reason.value == "opted_out" and refusal.source == "preference-page" and old.is_live
+    return is_own and old.number == event.version and event.received_ms - old.happened_ms <= 600_000
 
 
 def _is_named_no_more(old: Act, refusal: Refused, event: Delisted) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from prefcenter.domain.digest import DigestKind
 from prefcenter.domain.events import (
     EVERYTHING,
+    Annulled,
     Cell,
     Delisted,
     Delivered,
@@ -28,7 +29,7 @@ from prefcenter.domain.events import (
     Released,
     Scope,
 )
-from prefcenter.domain.record import Record, erasure_survivors, fold
+from prefcenter.domain.record import PAGE_SOURCE, Record, alike_among, erasure_survivors, fold
 from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
 from tests.factories import CONTACT, DAY, HOUR, MINUTE, NOW, a_digest
 from tests.unit.domain.every_act_model import Act
@@ -57,7 +58,7 @@ SCOPES = (
     Scope(data_use="profiling"),
 )
 NEAR = (-MINUTE - 1, -MINUTE, -MINUTE + 1, -1, 0, 0, 1, MINUTE - 1, MINUTE, MINUTE + 1)
-STEPS = (0, 0, 1, MINUTE - 1, MINUTE, MINUTE + 1, HOUR)
+STEPS = (0, 0, 1, MINUTE - 1, MINUTE, MINUTE + 1, 10 * MINUTE, HOUR)
 REASONS = tuple(reason for reason in RefusalReason if reason is not RefusalReason.ERASED)
 
 
@@ -97,6 +98,8 @@ def refusals(draw: st.DrawFn, received_ms: int, stated_ms: int | None, record: i
         ends = draw(st.sampled_from((OURS[record], OURS[record], THEIRS[record], None)))
     if reason is RefusalReason.ON_REGISTRY:
         source = draw(st.sampled_from(("tps", "ctps")))
+    if reason is RefusalReason.OPTED_OUT:
+        source = draw(st.sampled_from(("tps", PAGE_SOURCE)))
     return Refused(received_ms, stated_ms, reason, scope, source, ends)
 
 
@@ -154,15 +157,27 @@ def acts_that_open_nothing(draw: st.DrawFn, received_ms: int) -> Event:
 def logs(draw: st.DrawFn, acts_max: int = 12, keys: Sequence[int] = (0, 0, 1), palette: Palette = WIDE) -> Log:
     """A history of up to `acts_max` acts, with the records it leaves."""
     records = [Record(subject) for subject in SUBJECTS]
+    versions = [[record] for record in records]
     acts: list[Act] = []
     received_ms = NOW
     for _ in range(draw(st.integers(1, acts_max))):
         received_ms += draw(st.sampled_from(STEPS))
         which = draw(st.sampled_from(keys))
         event = draw(events(received_ms, [act.happened_ms for act in acts], which, records[which], palette))
+        if records[which].refusals and draw(st.integers(0, 5)) == 0:
+            event = draw(annulments(received_ms, versions[which]))
         records[which] = fold(records[which], event)
+        versions[which].append(records[which])
         acts.append(Act(which, records[which].version, event))
     return Log(tuple(acts), tuple(records), received_ms)
+
+
+@st.composite
+def annulments(draw: st.DrawFn, received_ms: int, versions: Sequence[Record]) -> Annulled:
+    """Somebody takes a standing refusal back, entitled to or not; `versions` are the record as it was at each."""
+    refusal = draw(st.sampled_from(versions[-1].refusals))
+    version = refusal.at.version
+    return Annulled(received_ms, version, alike_among(versions[version - 1].refusals, refusal))
 
 
 @st.composite

@@ -9,6 +9,7 @@ import pytest
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.events import (
     EVERYTHING,
+    Annulled,
     Cell,
     Delisted,
     Delivered,
@@ -108,6 +109,7 @@ EVENTS: list[Event] = [
     Delivered(NOW, Channel.EMAIL, "link"),
     Delisted(NOW, "registry"),
     Delisted(NOW, "registry", Scope(channel=Channel.EMAIL), NOW - HOUR),
+    Annulled(NOW, 1),
     Paused(NOW, NOW + HOUR),
     Erased(NOW, "request", ()),
 ]

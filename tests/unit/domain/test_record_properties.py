@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefcenter.domain.decision import decide
-from prefcenter.domain.events import Cell, Delisted, Delivered, Event, Granted, Lifted, Paused, Refused
+from prefcenter.domain.events import Annulled, Cell, Delisted, Delivered, Event, Granted, Lifted, Paused, Refused
 from prefcenter.domain.record import Record, fold, fold_all
 from prefcenter.domain.terms import AddressClass
 from tests.factories import DAY, HOUR, MINUTE, NOW, POLICY, a_holder, a_request_for
@@ -138,7 +138,7 @@ def may_open(event: Event, cell: Cell) -> bool:
     """The acts that CONTRACTS lists, and the end of a pause."""
     if isinstance(event, Granted):
         return event.cell == cell and event.exact in EXACTS
-    return isinstance(event, Lifted | Delivered | Delisted | Paused)
+    return isinstance(event, Annulled | Lifted | Delivered | Delisted | Paused)
 
 
 @given(logs())
