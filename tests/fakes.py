@@ -22,6 +22,7 @@ from prefcenter.domain.record import Record, fold
 from prefcenter.security.keyring import Keyring
 from prefcenter.security.seals import SALT_BYTES, Sealer
 from prefcenter.services.ports import (
+    LETTERS_COUNTED_MS,
     RECEIPT_LIFE_MS,
     ApiKey,
     AuditReport,
@@ -30,6 +31,7 @@ from prefcenter.services.ports import (
     Receipt,
     RecordPage,
     Send,
+    WaitingLetter,
 )
 from prefcenter.storage.chain import EventRow, chain_faults, link
 
@@ -45,6 +47,15 @@ class KeptEvent:
 
 
 @dataclass
+class KeptLetter:
+    """A letter: when it is due next, and None for the content of one that is over."""
+
+    letter: WaitingLetter
+    content: bytes | None
+    due_ms: int
+
+
+@dataclass
 class Shelf:
     """Everything that is kept for one controller."""
 
@@ -53,6 +64,7 @@ class Shelf:
     receipts: dict[bytes, Receipt] = field(default_factory=dict)
     sends: dict[tuple[str, Digest, bytes], int] = field(default_factory=dict)
     chains: list[list[KeptEvent]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
+    letters: dict[str, KeptLetter] = field(default_factory=dict)
     policy: str | None = None
     imports: dict[bytes, int] = field(default_factory=dict)
 
@@ -194,6 +206,49 @@ class MemoryStore:
         await self._turn()
         return self._cabinet.writes
 
+    async def history(self, controller: str, subjects: Sequence[Digest]) -> Sequence[LedgerEvent]:
+        await self._turn()
+        events = [kept.shown for chain in self._shelf(controller).chains for kept in chain]
+        return [event for event in events if event.subject in set(subjects)]
+
+    async def queue_letter(
+        self, controller: str, subject: Digest, content: bytes | None, now_ms: int, *, letters_max: int
+    ) -> bool:
+        await self._turn()
+        known = [kept.letter for kept in self._shelf(controller).letters.values()]
+        recent = [one for one in known if one.subject == subject and one.queued_ms > now_ms - LETTERS_COUNTED_MS]
+        if len(recent) >= letters_max:
+            return False
+        shelf = self._shelf_to_write(controller)
+        letter = WaitingLetter(f"{controller}-{self._cabinet.writes}", controller, subject, now_ms, 0, b"")
+        shelf.letters[letter.id] = KeptLetter(letter, content, now_ms)
+        return True
+
+    async def claim_letters(self, now_ms: int, *, until_ms: int, limit: int) -> Sequence[WaitingLetter]:
+        await self._turn()
+        every = [kept for shelf in self._cabinet.shelves.values() for kept in shelf.letters.values()]
+        waiting = sorted((kept for kept in every if kept.due_ms <= now_ms), key=lambda kept: kept.due_ms)
+        claimed = []
+        for kept in [kept for kept in waiting if kept.content is not None][:limit]:
+            kept.letter = replace(kept.letter, attempts=kept.letter.attempts + 1)
+            kept.due_ms = until_ms
+            claimed.append(replace(kept.letter, content=kept.content or b""))
+        return claimed
+
+    async def finish_letter(self, letter_id: str) -> None:
+        await self._turn()
+        for kept in self._letters(letter_id):
+            kept.content = None
+
+    async def postpone_letter(self, letter_id: str, due_ms: int) -> None:
+        await self._turn()
+        for kept in self._letters(letter_id):
+            kept.due_ms = due_ms
+
+    def _letters(self, letter_id: str) -> list[KeptLetter]:
+        shelves = self._cabinet.shelves.values()
+        return [shelf.letters[letter_id] for shelf in shelves if letter_id in shelf.letters]
+
     async def api_key(self, key_id: str) -> ApiKey | None:
         await self._turn()
         return self._cabinet.api_keys.get(key_id)
@@ -316,6 +371,8 @@ def _erase(shelf: Shelf, subject: Digest, before_version: int) -> None:
     shelf.sealed.pop(subject, None)
     for place in [key for key in shelf.sends if key[1] == subject]:
         del shelf.sends[place]
+    for letter_id in [its_id for its_id, kept in shelf.letters.items() if kept.letter.subject == subject]:
+        del shelf.letters[letter_id]
 
 
 def _drop_bodies(history: Sequence[KeptEvent], before_version: int) -> None:

@@ -132,24 +132,24 @@ def may_be_annulled(refusal: Refusal, now_ms: int) -> bool:
     return is_own and now_ms - refusal.at.time_ms <= ANNULLED_WITHIN_MS
 
 
+def lasting(record: Record, now_ms: int) -> Record:
+    """The record without the refusals that the person may still take back."""
+    kept = tuple(refusal for refusal in record.refusals if not may_be_annulled(refusal, now_ms))
+    return replace(record, refusals=kept)
+
+
 def fold(record: Record, event: Event) -> Record:
     """The record after one more event. Total; the result's version is one higher."""
     after = replace(record, version=record.version + 1)
     match event:
         case Refused():
             return _refused(after, event)
-        case Annulled():
-            return replace(after, refusals=_without_annulled(after.refusals, event))
         case Granted():
             return _granted(after, event)
         case Proposed():
             return replace(after, pending=(*_other_pending(after, event), _grant(after, event)))
-        case Lifted():
-            return replace(after, refusals=tuple(r for r in after.refusals if not _is_lifted(r, event)))
-        case Delivered():
-            return replace(after, refusals=tuple(r for r in after.refusals if not _is_disproved(r, event)))
-        case Delisted():
-            return replace(after, refusals=tuple(r for r in after.refusals if not _is_delisted(r, event)))
+        case Annulled() | Lifted() | Delivered() | Delisted():
+            return replace(after, refusals=_refusals_left(after.refusals, event))
         case Paused():
             return replace(after, paused_until_ms=event.until_ms)
         case Held() | Released():
@@ -217,6 +217,19 @@ def _with_refusal(refusals: tuple[Refusal, ...], new: Refusal) -> tuple[Refusal,
     if new.at.is_stated and new.at.time_ms <= alike.at.time_ms:
         return refusals
     return _ordered((*(old for old in refusals if old is not alike), new))
+
+
+def _refusals_left(
+    refusals: tuple[Refusal, ...], event: Annulled | Lifted | Delivered | Delisted
+) -> tuple[Refusal, ...]:
+    match event:
+        case Annulled():
+            return _without_annulled(refusals, event)
+        case Lifted():
+            return tuple(refusal for refusal in refusals if not _is_lifted(refusal, event))
+        case Delivered():
+            return tuple(refusal for refusal in refusals if not _is_disproved(refusal, event))
+    return tuple(refusal for refusal in refusals if not _is_delisted(refusal, event))
 
 
 def _without_annulled(refusals: tuple[Refusal, ...], event: Annulled) -> tuple[Refusal, ...]:

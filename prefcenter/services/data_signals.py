@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefcenter.domain.events import Scope
 from prefcenter.domain.policy import Policy
 from prefcenter.services.acts import Outcome
-from prefcenter.services.recording import Recording
+from prefcenter.services.own_acts import OwnActs
 from prefcenter.services.targets import Target
 
 SIGNALLED_USES = ("sale", "targeted-advertising")
@@ -15,9 +15,9 @@ SOURCE = "global-privacy-control"
 class DataSignals:
     """The signals that one controller honours."""
 
-    def __init__(self, policy: Policy, recording: Recording) -> None:
+    def __init__(self, policy: Policy, own_acts: OwnActs) -> None:
         self._policy = policy
-        self._recording = recording
+        self._own_acts = own_acts
 
     @property
     def refused(self) -> tuple[str, ...]:
@@ -30,4 +30,4 @@ class DataSignals:
         scopes = [Scope(data_use=name) for name in self.refused]
         if not scopes:
             return Outcome.UNCHANGED
-        return await self._recording.opt_out_by_link(target, scopes, SOURCE)
+        return await self._own_acts.opt_out(target, scopes, SOURCE)

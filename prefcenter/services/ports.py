@@ -72,6 +72,26 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingLetter:
+    """A letter that somebody claimed to send it. `subject` is the record of the address that it goes to.
+
+    `content` is encrypted, address included, and bound to the subject and to `queued_ms`. `attempts`: how often it was
+    claimed, this time included.
+    """
+
+    id: str
+    controller: str
+    subject: Digest
+    queued_ms: int
+    attempts: int
+    content: bytes
+
+
+LETTERS_COUNTED_MS = 60 * 60 * 1_000
+"""How far back letters to one address are counted, whether they were sent or not."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordPage:
     """Some records of a controller, oldest first, and where the next page begins; None: there is none."""
 
@@ -123,7 +143,7 @@ class Store(Protocol):
         A bulk append lets single acts go first.
         Raises VersionConflict when any record has moved on since it was read, or the receipt's name is taken: by one
         that came less than RECEIPT_LIFE_MS before it. An `Erased` event drops the bodies and salts of all events of its
-        record before it, what is sealed beside it, and its recorded sends.
+        record before it, what is sealed beside it, its recorded sends, and letters that wait for its address.
         """
 
     async def receipt(self, controller: str, name: bytes, since_ms: int) -> Receipt | None:
@@ -190,6 +210,26 @@ class Store(Protocol):
 
         No partition waits for another to end: of what each still has, all give equally many, give or take one.
         """
+
+    async def history(self, controller: str, subjects: Sequence[Digest]) -> Sequence[LedgerEvent]:
+        """All events of some records, each record's in the order of its versions, in one round trip."""
+
+    async def queue_letter(
+        self, controller: str, subject: Digest, content: bytes | None, now_ms: int, *, letters_max: int
+    ) -> bool:
+        """Keep a letter until it is sent, on disk when this returns, or only count it where `content` is None.
+
+        False, and nothing was kept, where as many letters to that subject were queued in the last LETTERS_COUNTED_MS.
+        """
+
+    async def claim_letters(self, now_ms: int, *, until_ms: int, limit: int) -> Sequence[WaitingLetter]:
+        """Letters of all controllers that are due, oldest first. Nobody else gets them before `until_ms`."""
+
+    async def finish_letter(self, letter_id: str) -> None:
+        """The letter was sent, or never will be: its content is dropped for good. Nothing happens a second time."""
+
+    async def postpone_letter(self, letter_id: str, due_ms: int) -> None:
+        """The letter could not be sent: it may be claimed again from `due_ms` on."""
 
     async def heads(self, controller: str) -> tuple[Head, ...]:
         """The last event of each partition."""

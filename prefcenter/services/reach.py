@@ -66,11 +66,13 @@ def fold_far(drafts: Drafts, target: Target, event: Refused | Paused, *, unless_
 
 
 def stands_already(record: Record, event: Refused, dossier: Sequence[Record]) -> bool:
-    """Whether a refusal like it is on the record and no consent there or in the dossier came later.
+    """Whether the same refusal from the same source is on the record, and no consent there or in the dossier later.
 
-    Whether such a consent is in force still does not matter: the same refusal once more never does harm.
+    Whether such a consent is in force still does not matter: the same refusal once more never does harm. One from
+    another source is another act: what comes from the page can be taken back, and must not take this one with it.
     """
-    alike = [old for old in record.refusals if (old.reason, old.scope) == (event.reason, event.scope)]
+    said = (event.reason, event.scope, event.source)
+    alike = [old for old in record.refusals if (old.reason, old.scope, old.source) == said]
     consents = [(grant, holder) for holder in dossier for grant in holder.grants]
     return any(
         not any(sets_aside(grant, old, same_record=holder is record) for grant, holder in consents) for old in alike

@@ -25,7 +25,7 @@ from prefcenter.domain.events import (
     Scope,
 )
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, LIFTED_BY_LATER_CONSENT, Record
+from prefcenter.domain.record import LIFTED_BY_ADMINISTRATOR, LIFTED_BY_LATER_CONSENT, Record, lasting
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
@@ -115,25 +115,6 @@ class Recording:
         stated_ms = self._stated(at_ms)
         return await self._refuse(target, lambda received: Refused(received, stated_ms, reason, scope, source), once)
 
-    async def opt_out_by_link(self, target: Target, scopes: Sequence[Scope], source: str) -> Outcome:
-        """The no of a person who came by a link, which knows their digests only; all scopes in one commit.
-
-        Mail programs and people send it again and again. Where the same no stands already nothing is written, so that
-        replays leave one event; after a later consent it is a new no.
-        """
-        check_slug(source, "source")
-        checked = [self._admission.checked_scope(RefusalReason.OPTED_OUT, scope, None) for scope in scopes]
-
-        async def gather() -> tuple[Sequence[Change], Outcomes]:
-            drafts = await self._load(target)
-            received_ms = self._received_ms(drafts)
-            for scope in checked:
-                refused = Refused(received_ms, None, RefusalReason.OPTED_OUT, scope, source)
-                fold_far(drafts, target, refused, unless_standing=True)
-            return drafts.changes, (_outcome(drafts),)
-
-        return _only(await self._acts.commit(gather))
-
     async def bounce_permanently(
         self, text: str, channel: Channel | None, source: str, *, once: Once | None = None
     ) -> Outcome:
@@ -212,9 +193,12 @@ class Recording:
         self, whom: Addressee, until_ms: int | None, channel: Channel | None = None, *, once: Once | None = None
     ) -> Outcome:
         """The person wants quiet until a time; None ends the pause. Administrative messages go on."""
+        return await self.pause_target(self._targets.of(whom, channel), until_ms, once)
+
+    async def pause_target(self, target: Target, until_ms: int | None, once: Once | None = None) -> Outcome:
+        """The same of somebody who is known by digests only."""
         if until_ms is not None and until_ms <= self._clock():
             raise InvalidTime("a pause ends in the future")
-        target = self._targets.of(whom, channel)
 
         async def gather() -> tuple[Sequence[Change], Outcomes]:
             drafts = await self._load(target)
@@ -252,6 +236,10 @@ class Recording:
         target = self._targets.with_hashes(self._targets.of(text, channel))
         return await self.record_on_all(target, lambda received, _: Delivered(received, channel, source))
 
+    async def is_done(self, once: Once | None) -> bool:
+        """Whether an idempotency key was used before, so that this act is a replay. Raises IdempotencyConflict."""
+        return await self._acts.result_before(once) is not None
+
     async def record_on_all(self, target: Target, make: EventMaker, once: Once | None = None) -> Outcome:
         """Append to each record of a target that would change, under whatever key it was made; `absent` for none."""
 
@@ -285,7 +273,8 @@ class Recording:
     def _fold_refusal(
         self, drafts: Drafts, target: Target, cell: Cell, source: str, received_ms: int, stated_ms: int | None
     ) -> Outcome:
-        if self._standing(drafts, target, cell) in LIFTED_BY_LATER_CONSENT:
+        # What the person may still take back on their page is no reason to leave out what they refuse here.
+        if self._standing(drafts, target, cell, lasting_only=True) in LIFTED_BY_LATER_CONSENT:
             return Outcome.UNCHANGED
         refused = Refused(received_ms, stated_ms, RefusalReason.OPTED_OUT, scope_of(cell), source)
         return Outcome.RECORDED if fold_far(drafts, target, refused) else Outcome.UNCHANGED
@@ -312,9 +301,13 @@ class Recording:
         request = _request(target, event.cell)
         return may_open_a_refusal(self._policy, records, request, self._clock(), event.expires_ms)
 
-    def _standing(self, drafts: Drafts, target: Target, cell: Cell) -> RefusalReason | None:
-        records = drafts.existing((*target.records_of, *target.elsewhere))
-        return standing_refusal(self._policy, records, _request(target, cell), self._clock())
+    def _standing(
+        self, drafts: Drafts, target: Target, cell: Cell, *, lasting_only: bool = False
+    ) -> RefusalReason | None:
+        records, now_ms = drafts.existing((*target.records_of, *target.elsewhere)), self._clock()
+        if lasting_only:
+            records = [lasting(record, now_ms) for record in records]
+        return standing_refusal(self._policy, records, _request(target, cell), now_ms)
 
     def _is_permitted(self, drafts: Drafts, target: Target, cell: Cell) -> bool:
         records = drafts.existing((*target.records_of, *target.elsewhere))

@@ -16,10 +16,11 @@ from prefcenter.domain.errors import PrefcenterError, StoreError, StoreReadOnly
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
-from prefcenter.services.ports import ApiKey, AuditReport, Change, LedgerEvent, Receipt, RecordPage, Send
+from prefcenter.services.ports import ApiKey, AuditReport, Change, LedgerEvent, Receipt, RecordPage, Send, WaitingLetter
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_acts import Acts
 from prefcenter.storage.sqlite_api_keys import api_key, api_keys
+from prefcenter.storage.sqlite_letters import has_due_letters
 from prefcenter.storage.sqlite_queries import Queries
 from prefcenter.storage.sqlite_schema import BUSY_TIMEOUT_S, connect, prepare, store_errors
 from prefcenter.storage.sqlite_tables import (
@@ -120,6 +121,9 @@ class SqliteStore:
     async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:
         return await self._read(lambda: self._queries.since(controller, positions, limit))
 
+    async def history(self, controller: str, subjects: Sequence[Digest]) -> Sequence[LedgerEvent]:
+        return await self._read(lambda: self._queries.history(controller, subjects))
+
     async def heads(self, controller: str) -> tuple[Head, ...]:
         return await self._read(lambda: self._queries.heads(controller))
 
@@ -163,6 +167,22 @@ class SqliteStore:
             lambda acts: acts.record_sends(controller, purpose, sends, forget_before_ms, receipt),
             bulk=len(sends) > SINGLE_SENDS_MAX,
         )
+
+    async def queue_letter(
+        self, controller: str, subject: Digest, content: bytes | None, now_ms: int, *, letters_max: int
+    ) -> bool:
+        return await self._act(lambda acts: acts.queue_letter(controller, subject, content, now_ms, letters_max))
+
+    async def claim_letters(self, now_ms: int, *, until_ms: int, limit: int) -> Sequence[WaitingLetter]:
+        if not await self._read(partial(has_due_letters, self._reader, now_ms)):
+            return ()
+        return await self._act(lambda acts: acts.claim_letters(now_ms, until_ms, limit))
+
+    async def finish_letter(self, letter_id: str) -> None:
+        await self._act(lambda acts: acts.change_letter(letter_id, None))
+
+    async def postpone_letter(self, letter_id: str, due_ms: int) -> None:
+        await self._act(lambda acts: acts.change_letter(letter_id, due_ms))
 
     async def put_api_key(self, key: ApiKey) -> None:
         await self._act(lambda acts: acts.put_api_key(key))

@@ -11,7 +11,7 @@ from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import VersionConflict
 from prefcenter.domain.ledger import Head, partition_of
 from prefcenter.security.seals import SALT_BYTES
-from prefcenter.services.ports import ApiKey, Change, Receipt, Send
+from prefcenter.services.ports import ApiKey, Change, Receipt, Send, WaitingLetter
 from prefcenter.storage.chain import EventRow, link
 from prefcenter.storage.mapping import encode_event, encode_record
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
@@ -24,6 +24,7 @@ from prefcenter.storage.sqlite_ledger import (
     subject_columns,
     unmoved_row_ids,
 )
+from prefcenter.storage.sqlite_letters import change_letter, claim_letters, drop_letters_to, queue_letter
 from prefcenter.storage.sqlite_receipts import check_name_is_free, counted, put_receipt
 from prefcenter.storage.sqlite_sealed import drop_sealed, put_sealed
 from prefcenter.storage.sqlite_sends import drop_sends_to, forget_sends, note_sends
@@ -91,6 +92,7 @@ class Acts:
             drop_bodies(self._connection, row_id, change.erases_up_to)
             drop_sealed(self._connection, row_id)
             drop_sends_to(self._connection, controller_id, subject)
+            drop_letters_to(self._connection, controller_id, subject)
         elif change.sealed is not None:
             put_sealed(self._connection, self._sealers[controller], row_id, subject, change.sealed)
 
@@ -105,6 +107,22 @@ class Acts:
         new = note_sends(self._connection, self._sealers[controller], controller_id, purpose_id, remembered)
         self._keep_receipt(controller, controller_id, counted(receipt, new))
         return new
+
+    def queue_letter(
+        self, controller: str, subject: Digest, content: bytes | None, now_ms: int, letters_max: int
+    ) -> bool:
+        controller_id = self._controller_id(controller)
+        sealer = self._sealers[controller]
+        return queue_letter(self._connection, sealer, controller_id, subject, content, now_ms, letters_max)
+
+    def claim_letters(self, now_ms: int, until_ms: int, limit: int) -> Sequence[WaitingLetter]:
+        return claim_letters(self._connection, self._sealers, self._names(), (now_ms, until_ms, limit))
+
+    def change_letter(self, letter_id: str, due_ms: int | None) -> None:
+        change_letter(self._connection, self._sealers, self._names(), int(letter_id), due_ms)
+
+    def _names(self) -> Mapping[int, str]:
+        return {number: name for name, number in self._known_ids().items()}
 
     def adopt_policy(self, controller: str, document: str, instead_of: str | None) -> None:
         known = self._known_ids().get(controller)

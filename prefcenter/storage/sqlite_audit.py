@@ -13,6 +13,7 @@ from prefcenter.storage.chain import EventRow, chain_faults
 from prefcenter.storage.refolding import FINDINGS_MAX, UNREADABLE, first_findings, is_fold_of_events, stored_subject
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_api_keys import api_key_faults
+from prefcenter.storage.sqlite_letters import letter_faults
 from prefcenter.storage.sqlite_receipts import receipt_faults
 from prefcenter.storage.sqlite_schema import is_schema_as_made
 from prefcenter.storage.sqlite_sealed import sealed_faults
@@ -83,7 +84,7 @@ class _Audit:
             return
         self.events, self.records = self._count("events", "partition / 8"), self._count("records", "controller")
         yield from stray_faults(self._connection, set(ids.values()))
-        for faults in (table_faults, receipt_faults, send_faults, sealed_faults):
+        for faults in (table_faults, receipt_faults, send_faults, sealed_faults, letter_faults):
             yield from faults(self._connection, self._sealer, self._controller_id)
         for partition in range(PARTITIONS):
             signed = [heads[partition] for heads in expected]

@@ -111,6 +111,15 @@ class Queries:
             raise StoreDamaged("table events: an event cannot be read; run `prefcenter audit verify`") from None
         return LedgerEvent(partition, position, subject, version, event)
 
+    def history(self, controller: str, subjects: Sequence[Digest]) -> list[LedgerEvent]:
+        query = (
+            "SELECT e.partition, e.position, r.kind, r.key, r.rules, r.digest, e.version, e.salt, e.body"
+            " FROM records r CROSS JOIN events e ON e.subject = r.id WHERE r.controller = ? AND r.digest IN"
+        )
+        rows = rows_of_digests(self._connection, query, (self._id_of(controller) or 0,), subjects)
+        found = [self._ledger_event(controller, partition % PARTITIONS, row) for partition, *row in rows]
+        return sorted(found, key=lambda item: (item.partition, item.position))
+
     def heads(self, controller: str) -> tuple[Head, ...]:
         controller_id = self._id_of(controller)
         if controller_id is None:

@@ -57,6 +57,14 @@ MIGRATIONS = (
         controllers TEXT NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER, revoked_ms INTEGER,
         last_used_ms INTEGER, key INTEGER NOT NULL, mac BLOB NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE letters (id INTEGER PRIMARY KEY, controller INTEGER NOT NULL, kind INTEGER NOT NULL,
+        digest_key INTEGER NOT NULL, rules INTEGER NOT NULL, digest BLOB NOT NULL, queued_ms INTEGER NOT NULL,
+        due_ms INTEGER, attempts INTEGER NOT NULL, content BLOB, key INTEGER NOT NULL, mac BLOB NOT NULL) STRICT;
+    CREATE INDEX letters_by_subject ON letters (digest, controller, queued_ms);
+    CREATE INDEX letters_due ON letters (due_ms) WHERE content IS NOT NULL;
+    CREATE INDEX letters_by_time ON letters (queued_ms);
+    """,
 )
 """One script a schema version; the version of a file is how many of them have run on it."""
 

@@ -177,6 +177,7 @@ def stray_faults(connection: sqlite3.Connection, known: set[int]) -> Iterator[st
         ("imports", "controller"),
         ("receipts", "controller"),
         ("sends", "controller"),
+        ("letters", "controller"),
         ("records", "controller"),
         ("events", "partition / 8"),
     ):

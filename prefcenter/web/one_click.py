@@ -51,7 +51,7 @@ class OneClick:
         if not says(await read_form(request), FIELD, VALUE):
             return page("incomplete.html", 400)
         scope = bare_opt_out(services.policy, link.purpose)
-        await services.recording.opt_out_by_link(link.target, [scope], SOURCE)
+        await services.own_acts.opt_out(link.target, [scope], SOURCE)
         await refuse_signalled(request, services, link.target)
         return page("unsubscribed.html", **_words(services.policy, link))
 

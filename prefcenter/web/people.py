@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from prefcenter.services.link_desk import LinkHome
+from prefcenter.web.confirming import Confirming
 from prefcenter.web.data_signals import data_signal_routes
 from prefcenter.web.one_click import OneClick
 
 
 def open_routes(home: LinkHome) -> Sequence[web.AbstractRouteDef]:
     """The routes that need no caller."""
-    return [*OneClick(home).routes, *data_signal_routes()]
+    return [*OneClick(home).routes, *Confirming(home).routes, *data_signal_routes()]

@@ -19,6 +19,7 @@ from prefcenter.services.ports import (
     RecordPage,
     Send,
     Store,
+    WaitingLetter,
 )
 from prefcenter.web.metrics import Metrics
 
@@ -102,6 +103,28 @@ class TimedStore:
     async def api_keys(self) -> Sequence[ApiKey]:
         with self._timed("api_keys"):
             return await self._store.api_keys()
+
+    async def history(self, controller: str, subjects: Sequence[Digest]) -> Sequence[LedgerEvent]:
+        with self._timed("history"):
+            return await self._store.history(controller, subjects)
+
+    async def queue_letter(
+        self, controller: str, subject: Digest, content: bytes | None, now_ms: int, *, letters_max: int
+    ) -> bool:
+        with self._written("queue_letter"):
+            return await self._store.queue_letter(controller, subject, content, now_ms, letters_max=letters_max)
+
+    async def claim_letters(self, now_ms: int, *, until_ms: int, limit: int) -> Sequence[WaitingLetter]:
+        with self._timed("claim_letters"):
+            return await self._store.claim_letters(now_ms, until_ms=until_ms, limit=limit)
+
+    async def finish_letter(self, letter_id: str) -> None:
+        with self._written("finish_letter"):
+            await self._store.finish_letter(letter_id)
+
+    async def postpone_letter(self, letter_id: str, due_ms: int) -> None:
+        with self._written("postpone_letter"):
+            await self._store.postpone_letter(letter_id, due_ms)
 
     async def put_api_key(self, key: ApiKey) -> None:
         with self._written("put_api_key"):

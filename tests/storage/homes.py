@@ -18,7 +18,7 @@ from prefcenter.services.admission import Consent
 from prefcenter.services.ports import Store
 from prefcenter.settings import Settings, read_settings
 from tests.contract.acts import a_receipt, a_send, an_api_key, sealed_contact
-from tests.factories import NOW
+from tests.factories import NOW, a_digest
 
 POLICIES = Path(__file__).resolve().parents[2] / "fixtures" / "policies"
 CONTROLLER = "opencontact"
@@ -61,6 +61,7 @@ async def _add_what_tools_bring(store: Store) -> None:
         await store.append(CONTROLLER, [contact], receipt=a_receipt(f"key {number}"))
         sends = [a_send(f"contact {number}", NOW + number)]
         await store.record_sends(CONTROLLER, "client-marketing", sends, forget_before_ms=0)
+        await store.queue_letter(CONTROLLER, a_digest(f"contact {number}"), b"a letter", NOW + number, letters_max=3)
         times = {"expires_ms": NOW + 3, "revoked_ms": NOW + 2, "last_used_ms": NOW + 1}
         await store.put_api_key(an_api_key(f"k{number}-tool", **times))
 

@@ -23,7 +23,7 @@ from prefcenter.security.seals import Sealer
 from prefcenter.storage.sqlite_schema import MIGRATIONS, create
 from prefcenter.storage.sqlite_tables import add_term
 from tests.contract.acts import a_receipt, an_api_key
-from tests.factories import a_digest
+from tests.factories import DAY, NOW, a_digest
 from tests.storage.homes import (
     CONTROLLER,
     add_acts,
@@ -38,7 +38,7 @@ from tests.storage.homes import (
 
 TABLES = (
     *("keys", "controllers", "terms", "policies", "imports", "records", "events"),
-    *("sealed", "receipts", "sends", "api_keys"),
+    *("sealed", "receipts", "sends", "letters", "api_keys"),
 )
 ROWS_A_COLUMN = 3
 RAW_FLIPS = 60
@@ -148,6 +148,7 @@ async def test_altered_rows_are_not_answered_from(home: Path) -> None:
         ("receipts", "result"),
         ("sends", "campaign"),
         ("api_keys", "secret_hash"),
+        ("letters", "content"),
     ):
         tamper(home, f"UPDATE {table} SET {column} = zeroblob(16)")
     subjects = [a_digest("contact 1")]
@@ -162,6 +163,7 @@ async def test_altered_rows_are_not_answered_from(home: Path) -> None:
             store.api_key("k1-tool"),
             store.api_keys(),
             store.put_api_key(an_api_key("k1-tool")),
+            store.claim_letters(NOW + DAY, until_ms=NOW + DAY, limit=10),
         ):
             with pytest.raises(StoreDamaged, match="was altered"):
                 await reading

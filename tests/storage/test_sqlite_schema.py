@@ -40,6 +40,10 @@ TABLES = {
     "events": ["partition", "position", "subject", "version", "key", "salt", "mac", "body"],
     "sealed": ["record", "key", "mac", "content"],
     "receipts": ["controller", "name", "input", "result", "received_ms", "key", "mac"],
+    "letters": [
+        *("id", "controller", "kind", "digest_key", "rules", "digest", "queued_ms", "due_ms", "attempts", "content"),
+        *("key", "mac"),
+    ],
     "sends": [
         *("controller", "digest", "purpose", "campaign", "kind", "digest_key", "rules", "sent_ms", "key", "mac"),
     ],

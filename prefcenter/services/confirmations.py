@@ -1,0 +1,87 @@
+"""Double opt-in: what is to be switched on waits until the person says yes by a mailed link (OCC-15, TCC-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefcenter.domain.decision import STOPS_ADMINISTRATIVE
+from prefcenter.domain.events import Cell
+from prefcenter.domain.policy import Policy
+from prefcenter.domain.record import Record
+from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
+from prefcenter.security.digests import Digester
+from prefcenter.services.acts import Outcome
+from prefcenter.services.links import CONFIRMED_CELLS_MAX, Link, Links, cell_tag
+from prefcenter.services.outbox import LETTERS_AN_HOUR_MAX, Letter, LetterKind, Outbox
+from prefcenter.services.own_acts import OwnActs
+from prefcenter.services.targets import Target, Targets
+
+NOT_WRITTEN_TO = frozenset({RefusalReason.MINOR, RefusalReason.RESTRICTED, RefusalReason.LEGAL})
+"""No consent of theirs lifts these, so asking for one would be a message and nothing else."""
+
+OTHERS_LETTERS_AN_HOUR_MAX = 1
+
+
+class Confirmations:
+    """The confirmations of one controller."""
+
+    def __init__(self, policy: Policy, digester: Digester, own_acts: OwnActs, links: Links, outbox: Outbox) -> None:
+        self._policy = policy
+        self._targets = Targets(policy.country, digester)
+        self._own_acts = own_acts
+        self._links = links
+        self._outbox = outbox
+
+    async def ask(
+        self, target: Target, address: str, records: Sequence[Record], cells: Sequence[Cell], language: str
+    ) -> bool:
+        """Write to the person who wants these choices; False where their mailbox had enough letters, or may get none.
+
+        A letter holds CONFIRMED_CELLS_MAX choices, so more of them take more letters.
+        """
+        if _has_refused(records, NOT_WRITTEN_TO):
+            return False
+        return await self._write(target, address, cells, language, LETTERS_AN_HOUR_MAX)
+
+    async def ask_for_reported(self, address: str, cell: Cell, records: Sequence[Record], language: str) -> bool:
+        """Write to a person whom somebody else reports to consent. Whoever may get no message at all gets none.
+
+        One letter an hour at most: a tool may report a thousand times what a person never said.
+        """
+        if _has_refused(records, STOPS_ADMINISTRATIVE):
+            return False
+        target = self._targets.of_kind(address, AddressKind.EMAIL)
+        return await self._write(target, address, [cell], language, OTHERS_LETTERS_AN_HOUR_MAX)
+
+    async def pending(self, link: Link) -> Sequence[Cell]:
+        """What a link would confirm: the choices that still wait."""
+        waiting = await self._own_acts.waiting(link.target)
+        return [grant.cell for grant in waiting if cell_tag(grant.cell) in link.confirms]
+
+    async def confirm(self, link: Link) -> Outcome:
+        """The person's yes; `unchanged` where it was said before, `absent` where nothing waits any more."""
+        return await self._own_acts.confirm(link.target, link.confirms, link.channel)
+
+    def label(self, cell: Cell) -> str:
+        """What a choice is called; its id where the policy knows it no more."""
+        if cell.data_use is not None:
+            data_use = self._policy.data_use_by_id.get(cell.data_use)
+            return data_use.label if data_use else cell.data_use
+        purpose = self._policy.purpose_by_id.get(cell.purpose or "")
+        return purpose.label if purpose else cell.purpose or ""
+
+    async def _write(
+        self, target: Target, address: str, cells: Sequence[Cell], language: str, letters_max: int
+    ) -> bool:
+        is_queued = True
+        for start in range(0, len(cells), CONFIRMED_CELLS_MAX):
+            some = cells[start : start + CONFIRMED_CELLS_MAX]
+            url = self._links.confirmation(target, Channel.EMAIL, some)
+            labels = tuple(map(self.label, some))
+            letter = Letter(LetterKind.CONFIRMATION, address, language, url, self._policy.name, labels)
+            is_queued &= await self._outbox.queue(target.write_to, letter, letters_max=letters_max)
+        return is_queued
+
+
+def _has_refused(records: Sequence[Record], reasons: frozenset[RefusalReason]) -> bool:
+    return any(refusal.reason in reasons for record in records for refusal in record.refusals)
