@@ -223,7 +223,7 @@ class Store(Protocol):
         """
 
     async def claim_letters(self, now_ms: int, *, until_ms: int, limit: int) -> Sequence[WaitingLetter]:
-        """Letters of all controllers that are due, oldest first. Nobody else gets them before `until_ms`."""
+        """Letters that are due, the oldest of a controller first. Nobody else gets them before `until_ms`."""
 
     async def finish_letter(self, letter_id: str) -> None:
         """The letter was sent, or never will be: its content is dropped for good. Nothing happens a second time."""

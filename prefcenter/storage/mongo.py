@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from prefcenter.domain.digest import Digest
@@ -11,11 +12,12 @@ from prefcenter.domain.errors import StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
-from prefcenter.services.ports import ApiKey, AuditReport, Change, LedgerEvent, Receipt, RecordPage, Send
+from prefcenter.services.ports import ApiKey, AuditReport, Change, LedgerEvent, Receipt, RecordPage, Send, WaitingLetter
 from prefcenter.storage.mongo_acts import Append, first_import_ms, put_in_force, record_sends
 from prefcenter.storage.mongo_changes import ChangeMarker
 from prefcenter.storage.mongo_client import MongoConnection
 from prefcenter.storage.mongo_errors import mongo_errors
+from prefcenter.storage.mongo_letters import change_letter, claim_letters, letter_controller, queue_letter
 from prefcenter.storage.mongo_queries import MongoQueries
 from prefcenter.storage.mongo_schema import check_version, opened_database
 from prefcenter.storage.mongo_tables import (
@@ -122,6 +124,10 @@ class MongoStore:
         self._require_open()
         return await self._read(self._queries.since(controller, positions, limit))
 
+    async def history(self, controller: str, subjects: Sequence[Digest]) -> Sequence[LedgerEvent]:
+        self._require_open()
+        return await self._read(self._queries.history(controller, subjects))
+
     async def heads(self, controller: str) -> tuple[Head, ...]:
         self._require_open()
         return await self._read(self._queries.heads(controller))
@@ -179,6 +185,39 @@ class MongoStore:
             bulk=len(sends) > SINGLE_SENDS_MAX,
         )
         return new
+
+    async def queue_letter(
+        self, controller: str, subject: Digest, content: bytes | None, now_ms: int, *, letters_max: int
+    ) -> bool:
+        is_queued: bool = await self._write(
+            controller,
+            lambda writing: queue_letter(writing, controller, subject, content, now_ms, letters_max),
+        )
+        return is_queued
+
+    async def claim_letters(self, now_ms: int, *, until_ms: int, limit: int) -> Sequence[WaitingLetter]:
+        self._require_open()
+        claimed: list[WaitingLetter] = []
+        for controller in await self._read(self._queries.due_letters(now_ms)):
+            claim = partial(
+                claim_letters,
+                controller=controller,
+                now_ms=now_ms,
+                until_ms=until_ms,
+                limit=limit - len(claimed),
+            )
+            claimed += await self._write(controller, claim) if len(claimed) < limit else ()
+        return claimed
+
+    async def finish_letter(self, letter_id: str) -> None:
+        await self._change_letter(letter_id, None)
+
+    async def postpone_letter(self, letter_id: str, due_ms: int) -> None:
+        await self._change_letter(letter_id, due_ms)
+
+    async def _change_letter(self, letter_id: str, due_ms: int | None) -> None:
+        controller = letter_controller(letter_id)
+        await self._write(controller, lambda writing: change_letter(writing, controller, letter_id, due_ms))
 
     async def put_api_key(self, key: ApiKey) -> None:
         self._require_open()

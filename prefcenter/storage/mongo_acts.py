@@ -15,6 +15,7 @@ from prefcenter.security.seals import SALT_BYTES, salted_hash
 from prefcenter.services.ports import Change, Receipt, Send
 from prefcenter.storage.mapping import encode_event, encode_record
 from prefcenter.storage.mongo_documents import in_chunks, owned_id, subject_fields
+from prefcenter.storage.mongo_letters import drop_letters_to
 from prefcenter.storage.mongo_receipts import check_name_is_free, load_receipts, put_receipts
 from prefcenter.storage.mongo_sealed import sealed_document
 from prefcenter.storage.mongo_sends import note_sends
@@ -154,6 +155,7 @@ async def _erase(writing: Writing, subject: Digest, before_version: int) -> None
         await writing.database["events"].bulk_write(drops, session=writing.session)
     sends = {"digest": subject.value, "controller": writing.number}
     await writing.database["sends"].delete_many(sends, session=writing.session)
+    await drop_letters_to(writing, subject)
 
 
 async def _write_sealed(writing: Writing, changes: Sequence[Change]) -> None:

@@ -23,6 +23,7 @@ from prefcenter.storage.chain import EventRow, chain_faults
 from prefcenter.storage.mongo_documents import event_id, event_row, in_chunks, owned_id, place_of
 from prefcenter.storage.mongo_errors import as_store_error
 from prefcenter.storage.mongo_ledger import Ledger, read_ledger
+from prefcenter.storage.mongo_letters import holds_letter
 from prefcenter.storage.mongo_receipts import holds_receipt
 from prefcenter.storage.mongo_schema import schema_faults
 from prefcenter.storage.mongo_sealed import holds_sealed
@@ -44,7 +45,7 @@ LOOKS_AT_A_RECORD = 3
 
 Document = Mapping[str, Any]
 
-_OWNED = ("terms", "imports", "receipts", "sends", "sealed", "records", "events")
+_OWNED = ("terms", "imports", "receipts", "sends", "sealed", "letters", "records", "events")
 _OF_ONE = ("policies", "ledgers")
 _SUBJECT_FIELDS = ("kind", "digest_key", "rules")
 
@@ -143,7 +144,12 @@ class _Audit:
             yield "collection policies: no policy is in force any more"
         else:
             yield from _complaint(partial(read_policy, sealer, policy))
-        holds = {"receipts": holds_receipt, "sends": holds_send, "sealed": holds_sealed}
+        holds = {
+            "receipts": holds_receipt,
+            "sends": holds_send,
+            "sealed": holds_sealed,
+            "letters": holds_letter,
+        }
         for name, is_as_sealed in holds.items():
             documents = self._database[name].find(ours)
             yield from _faults(f"{name}: a document was altered", documents, partial(is_as_sealed, sealer))

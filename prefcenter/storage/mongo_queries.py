@@ -124,6 +124,24 @@ class MongoQueries:
             events.append(await self._ledger_event(controller, document))
         return events
 
+    async def history(self, controller: str, subjects: Sequence[Digest]) -> list[LedgerEvent]:
+        number = await self._number_of(controller)
+        if number is None or not subjects:
+            return []
+        documents: list[Document] = []
+        for chunk in in_chunks(list({subject.value for subject in subjects}), self._per_query):
+            query = {"digest": {"$in": chunk}, "controller": number}
+            documents += await self._database["events"].find(query).to_list(None)
+        documents.sort(key=lambda document: document["_id"])
+        return [await self._ledger_event(controller, document) for document in documents]
+
+    async def due_letters(self, now_ms: int) -> list[str]:
+        """The controllers that have letters which are due."""
+        numbers = await controller_numbers(self._database, self._sealers)
+        due = {"due_ms": {"$ne": None, "$lte": now_ms}, "controller": {"$in": list(numbers.values())}}
+        waiting = set(await self._database["letters"].distinct("controller", due))
+        return sorted(name for name, number in numbers.items() if number in waiting)
+
     async def _ledger_event(self, controller: str, document: Document) -> LedgerEvent:
         event = None
         try:

@@ -114,6 +114,20 @@ COLLECTIONS: Mapping[str, Collection] = {
         {"_id": _BYTES, "controller": _NUMBER, "input": _BYTES, "result": _BYTES, "received_ms": _NUMBER, **_SEAL},
         [(("controller", "received_ms"), False)],
     ),
+    "letters": Collection(
+        {
+            "_id": _TEXT,
+            "controller": _NUMBER,
+            "digest": _BYTES,
+            **_SUBJECT,
+            "queued_ms": _NUMBER,
+            "due_ms": _NUMBER_OR_NONE,
+            "attempts": _NUMBER,
+            "content": _BYTES_OR_NONE,
+            **_SEAL,
+        },
+        [(("digest", "controller", "queued_ms"), False), (("controller", "due_ms", "queued_ms"), False)],
+    ),
     "sends": Collection(
         {
             "_id": _BYTES,
