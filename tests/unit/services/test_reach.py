@@ -273,7 +273,7 @@ def test_an_old_link_reaches_the_contact_across_rotations_and_rewriting(home: Ru
     of_old_link = target_of(home, HOME)
     home.rotate_keys()
     upsert(home, HOME, OFFICE, OTHER)
-    home.run(recording_of(home).opt_out_by_link(of_old_link, [EVERYTHING], "link"))
+    home.run(home.of(CONTROLLER).own_acts.opt_out(of_old_link, [EVERYTHING], "link"))
     assert {reason(home, address) for address in (HOME, OFFICE, OTHER)} == {"opted_out"}
     assert home.audit_findings() == []
 
