@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from prefcenter.domain.contact import Description, Holder, strictest_class
-from prefcenter.domain.decision import decide
+from prefcenter.domain.decision import decide, may_open_a_refusal
 from prefcenter.domain.digest import DigestKind
 from prefcenter.domain.events import (
     EVERYTHING,
@@ -112,6 +112,39 @@ def test_a_consent_of_the_person_ends_the_wait_for_its_cell_only() -> None:
     record = folded(opted_out(), proposed(), proposed(cell=OFFERS_BY_SMS), granted(None))
     assert [grant.cell for grant in record.pending] == [OFFERS_BY_SMS]
     assert reason(record) == "permitted"
+
+
+@pytest.mark.parametrize(
+    ("ends_ms", "until_ms", "expected"),
+    [
+        (None, None, False),
+        (None, NOW + DAY, False),
+        (NOW + HOUR, None, True),
+        (NOW + HOUR, NOW + HOUR + 1, True),
+        (NOW + HOUR, NOW + HOUR, False),
+        (NOW, None, True),
+    ],
+)
+def test_a_refusal_will_stand_again_when_the_consent_that_sets_it_aside_ends(
+    ends_ms: int | None, until_ms: int | None, expected: bool
+) -> None:
+    record = folded(opted_out(), Granted(NOW - 1, None, EXACT, OFFERS_BY_EMAIL, "wording-1", "form", "person", ends_ms))
+    assert may_open_a_refusal(POLICY, [record], a_request(), NOW, until_ms) is expected
+
+
+def test_no_refusal_stands_again_where_another_consent_goes_on() -> None:
+    record = folded(
+        opted_out(),
+        Granted(NOW - 2, None, EXACT, OFFERS_BY_EMAIL, "wording-1", "form", "person", NOW + HOUR),
+        Granted(NOW - 1, NOW - 1, EXACT, OFFERS_BY_EMAIL, "wording-2", "form", "person", None),
+    )
+    assert not may_open_a_refusal(POLICY, [record], a_request(), NOW, None)
+
+
+def test_a_refusal_that_stands_may_be_opened_and_one_that_does_not_cover_the_cell_may_not() -> None:
+    assert may_open_a_refusal(POLICY, [folded(opted_out())], a_request(), NOW, None)
+    assert not may_open_a_refusal(POLICY, [folded(opted_out())], a_request("service"), NOW, None)
+    assert not may_open_a_refusal(POLICY, [folded(opted_out())], a_request(address=None), NOW, None)
 
 
 def test_a_proposal_of_another_address_of_the_mailbox_waits_beside_it() -> None:
