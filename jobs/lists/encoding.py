@@ -29,9 +29,6 @@ LEGACY_ENCODINGS = (
 SYMBOL_IN_A_WORD = re.compile(r"[¢-©¬®-³µ¶¸¹¼-¾×÷](?=[^\W\d_])|(?<=[^\W\d_])[¢-©¬®-³µ¶¸¹¼-¾×÷]")
 """What a letter looks like when it is read in the wrong encoding: `£ukasz`."""
 
-NO_FIRST_BYTES = bytes(range(0xC0))
-"""What a character beyond ASCII does not begin with in UTF-8 (RFC 3629 section 3)."""
-
 ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 NOT_TEXT = {
     b"PK\x03\x04": "a spreadsheet or a ZIP archive",
@@ -111,8 +108,6 @@ class _Utf8Census:
         if text.isascii():
             self.position += len(text)
             return
-        if self._add_intact(text):
-            return
         damaged = len(ESCAPED_BYTE.findall(text))
         if damaged and not self.damaged:
             first = ESCAPED_BYTE.search(text)
@@ -121,16 +116,6 @@ class _Utf8Census:
         self.damaged += damaged
         self.beyond_ascii += len(text) - len(text.encode("ascii", "ignore")) - damaged
         self.position += len(text.encode("utf-8", "surrogateescape"))
-
-    def _add_intact(self, text: str) -> bool:
-        """Take a text without damaged bytes, as almost all are, in few passes; False where it has some."""
-        try:
-            encoded = text.encode()
-        except UnicodeEncodeError:
-            return False
-        self.beyond_ascii += len(encoded.translate(None, NO_FIRST_BYTES))
-        self.position += len(encoded)
-        return True
 
 
 def survey(content: Openable, name: str) -> Survey:
@@ -142,6 +127,9 @@ def survey(content: Openable, name: str) -> Survey:
     if utf16 is not None:
         return _survey_utf16(content, name, utf16)
     bom = codecs.BOM_UTF8 if start.startswith(codecs.BOM_UTF8) else b""
+    intact = _intact_utf8(content)
+    if intact is not None:
+        return _survey_of(Encoding("utf-8", bom), *intact, name)
     digest, census = hashlib.sha256(), _Utf8Census()
     for text in Encoding("utf-8").decode_stream(_hashed(file_chunks(content), digest)):
         census.add(text)
@@ -149,6 +137,20 @@ def survey(content: Openable, name: str) -> Survey:
     if census.damaged > census.beyond_ascii and not bom:
         encoding = _legacy_encoding(content, census.first_damaged, digest.hexdigest())
     return _survey_of(encoding, digest.hexdigest(), census.position, name)
+
+
+def _intact_utf8(content: Openable) -> tuple[str, int] | None:
+    """Hash and size of a list that is UTF-8 throughout, as most are; None as soon as a byte says that it is not."""
+    digest, size = hashlib.sha256(), 0
+    decode = codecs.getincrementaldecoder("utf-8")("strict").decode
+    try:
+        for chunk in _hashed(file_chunks(content), digest):
+            decode(chunk)
+            size += len(chunk)
+        decode(b"", True)
+    except UnicodeDecodeError:
+        return None
+    return digest.hexdigest(), size
 
 
 def known_survey(content: Openable, label: str) -> Survey:

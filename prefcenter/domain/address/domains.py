@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from prefcenter.domain.address.blanks import stripped
 from prefcenter.domain.address.forms import RULES_VERSIONS
 from prefcenter.domain.address.limits import require_readable_length
-from prefcenter.domain.address.providers import is_free_mail, parents
+from prefcenter.domain.address.providers import REMEMBERED_DOMAINS, is_free_mail, parents
 from prefcenter.domain.address.syntax import ascii_domain_of
 from prefcenter.domain.errors import InvalidAddress
 
@@ -29,6 +29,7 @@ def registrable_domain(domain: str) -> str | None:
     return _public_suffixes().privatesuffix(domain)
 
 
+@lru_cache(REMEMBERED_DOMAINS)
 def domains_looked_up(domain: str, rules: int) -> tuple[str, ...]:
     """An ASCII domain and its parents of two labels or more, any of which may be refused as a whole.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from prefcenter.domain.address.packaged import lines_of, table_of
@@ -22,6 +22,9 @@ class Provider:
     hyphen_tag: bool = False
     user_subdomain: bool = False
 
+
+REMEMBERED_DOMAINS = 1 << 15
+"""Lists name the same domains over and over; what is remembered of them is bounded."""
 
 NO_PROVIDER = Provider(name="", domains=())
 
@@ -49,6 +52,7 @@ def role_accounts() -> frozenset[str]:
     return lines_of("role_accounts.txt")
 
 
+@lru_cache(REMEMBERED_DOMAINS)
 def is_free_mail(domain: str, rules: int) -> bool:
     """Whether the domain, or a parent of it, gives mailboxes to the public: a doubt makes an address personal."""
     listed = free_mail_domains(rules)
@@ -61,6 +65,7 @@ def parents(domain: str) -> tuple[str, ...]:
     return tuple(".".join(labels[start:]) for start in range(len(labels)))
 
 
+@lru_cache(REMEMBERED_DOMAINS)
 def host_of_user_subdomain(domain: str, rules: int) -> str | None:
     """`fastmail.com` of `pat.fastmail.com`, where the provider reads the label as the user; one label only."""
     _, _, host = domain.partition(".")
