@@ -27,6 +27,7 @@ from prefcenter.storage.mongo_tables import (
     read_api_key,
     unknown_keys,
 )
+from prefcenter.storage.mongo_transactions import PATIENCE_S
 from prefcenter.storage.mongo_url import MongoUrl
 from prefcenter.storage.mongo_writer import Alone, MongoWriter
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
@@ -41,6 +42,8 @@ T = TypeVar("T")
 class MongoStore:
     """The `Store` port on one MongoDB database. `options` go to the driver, as a test's listener does."""
 
+    patience_s = PATIENCE_S
+
     def __init__(self, url: MongoUrl, keyring: Keyring, **options: object) -> None:
         self._url = url
         self._sealers = SealerByController(keyring)
@@ -49,7 +52,7 @@ class MongoStore:
             check_keyring(self._sealers, list(database["keys"].find()), list(database["controllers"].find()))
         self._connection = MongoConnection(url, **options)
         self._queries = MongoQueries(self._connection, self._sealers, url.subjects_per_query)
-        self._writer = MongoWriter(self._connection, self._sealers, url.subjects_per_query)
+        self._writer = MongoWriter(self._connection, self._sealers, url.subjects_per_query, self.patience_s)
         self._changes = ChangeMarker(self._connection)
         self._closed = False
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Transactions:
     """Runs work in transactions of one connection."""
 
-    def __init__(self, connection: MongoConnection, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, connection: MongoConnection, patience_s: float) -> None:
         self._connection = connection
         self._patience_s = patience_s
 

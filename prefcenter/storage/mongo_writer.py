@@ -56,11 +56,13 @@ def _are_appends(*jobs: _Job) -> bool:
 class MongoWriter:
     """Writes for all controllers; each has a lane of its own, in which single acts go before bulk ones."""
 
-    def __init__(self, connection: MongoConnection, sealers: SealerByController, per_query: int) -> None:
+    def __init__(
+        self, connection: MongoConnection, sealers: SealerByController, per_query: int, patience_s: float
+    ) -> None:
         self._connection = connection
         self._sealers = sealers
         self._per_query = per_query
-        self._transactions = Transactions(connection)
+        self._transactions = Transactions(connection, patience_s)
         self._lanes: dict[str, _Lane] = {}
         self._known = Known()
 

@@ -1,0 +1,135 @@
+"""What a batch costs: commands are counted on their way to the database, and a batch is one, however large it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from prefcenter.domain.events import EVERYTHING
+from prefcenter.domain.terms import Channel
+from prefcenter.security.keyring import Keyring
+from prefcenter.services.decisions import Question
+from prefcenter.storage import create_store
+from prefcenter.storage.mongo import MongoStore
+from prefcenter.storage.mongo_url import read_mongo_url
+from tests.contract.acts import a_send, first_refusal, sealed_contact
+from tests.contract.test_services import Desk
+from tests.factories import NOW, a_digest
+from tests.mongo_server import new_store_url
+
+ALSO_THERE = {"hello", "ping", "endSessions", "abortTransaction"}
+"""What the driver sends of its own accord."""
+
+
+class Counting(CommandListener):
+    """Counts commands by name and collection."""
+
+    def __init__(self) -> None:
+        self.sent: Counter[tuple[str, str]] = Counter()
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name not in ALSO_THERE:
+            self.sent[event.command_name, str(event.command.get(event.command_name, ""))] += 1
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing: it was counted when it was sent."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Likewise."""
+
+    def taken(self) -> dict[tuple[str, str], int]:
+        sent, self.sent = dict(self.sent), Counter()
+        return sent
+
+
+class Counted:
+    """A store whose commands are counted, with a little in it."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        url = new_store_url().replace("subjectsPerQuery=50", "subjectsPerQuery=5000")
+        create_store(url)
+        self.commands = Counting()
+        self.store = MongoStore(read_mongo_url(url), keyring, event_listeners=[self.commands])
+        self.desk = Desk(self.store, keyring)
+
+    async def fill(self) -> None:
+        await self.store.append("acme", [first_refusal("pat"), sealed_contact("kim")])
+        await self.store.record_sends("acme", "news", [a_send("pat")], forget_before_ms=0)
+        await self.store.load("acme", [a_digest("pat")])
+        await self.store.sends("acme", "news", [a_digest("pat")], 0)
+        self.commands.taken()
+
+
+@pytest.mark.parametrize("count", [1, 50, 2_000])
+async def test_a_batch_of_look_ups_is_one_command_a_collection(keyring: Keyring, count: int) -> None:
+    counted = Counted(keyring)
+    await counted.fill()
+    subjects = [a_digest("pat"), *(a_digest(f"nobody {number}") for number in range(count - 1))]
+    await counted.store.load("acme", subjects)
+    await counted.store.load_sealed("acme", subjects)
+    await counted.store.sends("acme", "news", subjects, 0)
+    assert counted.commands.taken() == {("find", "records"): 1, ("find", "sealed"): 1, ("find", "sends"): 1}
+    await counted.store.close()
+
+
+@pytest.mark.parametrize("purpose", ["offers", "news"])
+async def test_a_batch_of_decisions_asks_each_collection_once(keyring: Keyring, purpose: str) -> None:
+    counted = Counted(keyring)
+    await counted.fill()
+    costs: list[dict[tuple[str, str], int]] = []
+    for count in (1, 300):
+        questions = [Question(f"person{number}@example.com", purpose, Channel.EMAIL) for number in range(count)]
+        await counted.desk.decisions.decide_many(questions, NOW)
+        costs.append(counted.commands.taken())
+    assert costs[0] == costs[1]
+    assert costs[0][("find", "records")] == 1
+    assert set(costs[0].values()) == {1}
+    await counted.store.close()
+
+
+async def test_acts_that_wait_together_share_one_transaction(keyring: Keyring) -> None:
+    counted = Counted(keyring)
+    await counted.fill()
+    costs: list[dict[tuple[str, str], Any]] = []
+    for start, count in ((100, 1), (200, 40)):
+        changes = [first_refusal(f"person {number}") for number in range(start, start + count)]
+        await asyncio.gather(*(counted.store.append("acme", [change]) for change in changes))
+        costs.append(counted.commands.taken())
+    assert (
+        costs[0]
+        == costs[1]
+        == {
+            ("findAndModify", "ledgers"): 1,
+            ("find", "records"): 1,
+            ("insert", "records"): 1,
+            ("insert", "events"): 1,
+            ("update", "ledgers"): 1,
+            ("commitTransaction", "1"): 1,
+        }
+    )
+    await counted.store.close()
+
+
+async def test_an_opt_out_reads_once_and_writes_in_one_transaction(keyring: Keyring) -> None:
+    counted = Counted(keyring)
+    await counted.desk.recording.opt_out("pat@acme.example", EVERYTHING, "form")
+    counted.commands.taken()
+    await counted.desk.recording.opt_out("kim@acme.example", EVERYTHING, "form")
+    sent = counted.commands.taken()
+    assert sent[("commitTransaction", "1")] == 1
+    assert sent[("find", "records")] == 2
+    await counted.store.close()
+
+
+async def test_a_marker_is_one_command_where_nothing_happened(keyring: Keyring) -> None:
+    counted = Counted(keyring)
+    await counted.fill()
+    await counted.store.marker()
+    counted.commands.taken()
+    await counted.store.marker()
+    assert list(counted.commands.taken().values()) == [1]
+    await counted.store.close()
