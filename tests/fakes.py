@@ -135,7 +135,7 @@ class MemoryStore:
             for version, event in enumerate(change.events, change.before.version + 1):
                 self._add_event(controller, shelf, change.after.subject, version, event)
             if any(isinstance(event, Erased) for event in change.events):
-                _erase(shelf, change.after.subject, change.erases_up_to)
+                _erase(shelf, change)
             elif change.sealed is not None:
                 shelf.sealed[change.after.subject] = change.sealed
         _keep(shelf, receipt)
@@ -366,12 +366,12 @@ def _keep(shelf: Shelf, receipt: Receipt | None) -> None:
         shelf.receipts[receipt.name] = receipt
 
 
-def _erase(shelf: Shelf, subject: Digest, before_version: int) -> None:
-    _drop_bodies(shelf.history(subject), before_version)
-    shelf.sealed.pop(subject, None)
-    for place in [key for key in shelf.sends if key[1] == subject]:
+def _erase(shelf: Shelf, change: Change) -> None:
+    _drop_bodies(shelf.history(change.after.subject), change.erases_up_to)
+    shelf.sealed.pop(change.after.subject, None)
+    for place in [key for key in shelf.sends if key[1] in change.forgotten]:
         del shelf.sends[place]
-    for letter_id in [its_id for its_id, kept in shelf.letters.items() if kept.letter.subject == subject]:
+    for letter_id in [its_id for its_id, kept in shelf.letters.items() if kept.letter.subject in change.forgotten]:
         del shelf.letters[letter_id]
 
 

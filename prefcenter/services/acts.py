@@ -53,6 +53,7 @@ class Drafts:
         self._now = dict(self._before)
         self._events: dict[Digest, list[Event]] = {}
         self._sealed: dict[Digest, bytes] = {}
+        self._other_names: dict[Digest, tuple[Digest, ...]] = {}
 
     def add(self, stored: Iterable[Record]) -> None:
         """Take in records that turned out to be concerned too; those that are here already stay as they are."""
@@ -86,6 +87,10 @@ class Drafts:
         """Keep encrypted plaintext beside a record that an event was folded into."""
         self._sealed[subject] = content
 
+    def name(self, subject: Digest, others: Iterable[Digest]) -> None:
+        """Tell what else the person of an erased record may be called, be there records of it or not."""
+        self._other_names[subject] = tuple(others)
+
     @property
     def changes(self) -> list[Change]:
         """What has to be appended: one change a record."""
@@ -95,6 +100,7 @@ class Drafts:
                 tuple(events),
                 self._now[subject],
                 self._sealed.get(subject),
+                self._other_names.get(subject, ()),
             )
             for subject, events in self._events.items()
         ]

@@ -85,13 +85,13 @@ class ContactFiles:
             raise VersionConflict("a contact was written while it was read") from None
 
     async def load_held(self, drafts: Drafts, contact: Record) -> list[Digest]:
-        """Take in the records of all that a contact holds, whatever key they were made under; gives those there are.
+        """Take in the records of all that a contact holds; gives every digest that they may be under.
 
         A contact is described under one key, and its addresses may have been written to under another before or since.
         """
         held = [subject for known in (await self.read([contact])).values() for subject in self.records_of(known)]
         drafts.add(await self._store.load(self._controller, held))
-        return [record.subject for record in drafts.existing(held)]
+        return held
 
     def records_of(self, contact: Contact) -> list[Digest]:
         """Every digest under which an address of a contact may be on record."""

@@ -28,7 +28,8 @@ class Erasure:
 
     async def fold(self, drafts: Drafts, target: Target, source: str, now_ms: int) -> None:
         """Erase the person of a target, on every record under whatever key. Raises UnknownContact."""
-        gone = await self._records(drafts, target)
+        names = await self._names(drafts, target)
+        gone = _records(drafts, target, names)
         sharing = await self._load_sharing(drafts, gone)
         received_ms = max(now_ms, drafts.latest_ms())
         contacts = await self._files.read([drafts.record(subject) for subject in sharing])
@@ -37,16 +38,13 @@ class Erasure:
         for subject in gone:
             survivors = erasure_survivors(drafts.record(subject))
             drafts.fold(subject, Erased(received_ms, source, survivors))
+        drafts.name(gone[0], names)
 
-    async def _records(self, drafts: Drafts, target: Target) -> list[Digest]:
-        """The records of the person, and that of the address where there is none yet."""
-        is_contact = target.write_to.kind is DigestKind.CONTACT
-        subjects = [] if is_contact else [target.write_to]
-        subjects += [record.subject for record in drafts.existing(target.records_of)]
+    async def _names(self, drafts: Drafts, target: Target) -> Sequence[Digest]:
+        """Every digest that something of the person may stand under, whether or not there is a record of it."""
         contact = contact_of(drafts, target)
-        if contact is not None:
-            subjects += [contact.subject, *await self._files.load_held(drafts, contact)]
-        return list(dict.fromkeys(subjects))
+        held = [] if contact is None else [contact.subject, *await self._files.load_held(drafts, contact)]
+        return (*target.records_of, *held)
 
     async def _load_sharing(self, drafts: Drafts, gone: Sequence[Digest]) -> list[Digest]:
         """The contacts that hold one of the addresses too and are not erased."""
@@ -55,3 +53,10 @@ class Erasure:
         if sharing:
             drafts.add(await self._store.load(self._controller, sharing))
         return sharing
+
+
+def _records(drafts: Drafts, target: Target, names: Sequence[Digest]) -> list[Digest]:
+    """The records of the person, and that of the address where there is none yet."""
+    existing = [record.subject for record in drafts.existing(names)]
+    is_contact = target.write_to.kind is DigestKind.CONTACT
+    return list(dict.fromkeys(existing if is_contact else (target.write_to, *existing)))

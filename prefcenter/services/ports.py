@@ -30,6 +30,13 @@ class Change:
     after: Record
     sealed: bytes | None = None
     """Encrypted plaintext that stands beside the record from now on; None leaves what stands there."""
+    other_names: tuple[Digest, ...] = ()
+    """What else the person of an erasure may be called: sends and letters stand under digests without a record too."""
+
+    @property
+    def forgotten(self) -> frozenset[Digest]:
+        """The digests to which an erasure leaves no sends and no letters."""
+        return frozenset((self.after.subject, *self.other_names))
 
     @property
     def erases_up_to(self) -> int:
@@ -143,7 +150,7 @@ class Store(Protocol):
         A bulk append lets single acts go first.
         Raises VersionConflict when any record has moved on since it was read, or the receipt's name is taken: by one
         that came less than RECEIPT_LIFE_MS before it. An `Erased` event drops the bodies and salts of all events of its
-        record before it, what is sealed beside it, its recorded sends, and letters that wait for its address.
+        record before it, what is sealed beside it, and the sends and letters under all that is `forgotten`.
         """
 
     async def receipt(self, controller: str, name: bytes, since_ms: int) -> Receipt | None:

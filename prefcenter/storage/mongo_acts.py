@@ -9,7 +9,6 @@ from typing import Any
 
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 
-from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import StoreDamaged, VersionConflict
 from prefcenter.security.seals import SALT_BYTES, salted_hash
 from prefcenter.services.ports import Change, Receipt, Send
@@ -106,7 +105,7 @@ async def _write(writing: Writing, stored: _Stored, appends: Sequence[Append]) -
     await writing.insert("events", events)
     for change in changes:
         if change.erases_up_to:
-            await _erase(writing, change.after.subject, change.erases_up_to)
+            await _erase(writing, change)
     await _write_sealed(writing, changes)
     receipts = [append.receipt for append in appends if append.receipt is not None]
     await put_receipts(writing.database, writing.sealer, writing.number or 0, receipts, writing.session)
@@ -138,12 +137,12 @@ async def _write_records(writing: Writing, stored: _Stored, changes: Sequence[Ch
             raise StoreDamaged("collection records: a record is gone; run `prefcenter audit verify`")
 
 
-async def _erase(writing: Writing, subject: Digest, before_version: int) -> None:
+async def _erase(writing: Writing, change: Change) -> None:
     """Replace bodies by their salted hashes, drop the salts, so that the chain still verifies; and forget sends."""
     query = {
-        "digest": subject.value,
+        "digest": change.after.subject.value,
         "controller": writing.number,
-        "version": {"$lt": before_version},
+        "version": {"$lt": change.erases_up_to},
         "salt": {"$ne": None},
     }
     found = await writing.database["events"].find(query, {"salt": 1, "body": 1}, session=writing.session).to_list(None)
@@ -153,9 +152,9 @@ async def _erase(writing: Writing, subject: Digest, before_version: int) -> None
     ]
     if drops:
         await writing.database["events"].bulk_write(drops, session=writing.session)
-    sends = {"digest": subject.value, "controller": writing.number}
+    sends = {"digest": {"$in": [subject.value for subject in change.forgotten]}, "controller": writing.number}
     await writing.database["sends"].delete_many(sends, session=writing.session)
-    await drop_letters_to(writing, subject)
+    await drop_letters_to(writing, change.forgotten)
 
 
 async def _write_sealed(writing: Writing, changes: Sequence[Change]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prefcenter.domain.digest import Digest
@@ -81,9 +81,9 @@ async def change_letter(writing: Writing, controller: str, letter_id: str, due_m
     await writing.finish()
 
 
-async def drop_letters_to(writing: Writing, subject: Digest) -> None:
+async def drop_letters_to(writing: Writing, subjects: Iterable[Digest]) -> None:
     """Drop all letters to a person who is erased."""
-    theirs = {"digest": subject.value, "controller": writing.number}
+    theirs = {"digest": {"$in": [subject.value for subject in subjects]}, "controller": writing.number}
     await writing.database["letters"].delete_many(theirs, session=writing.session)
 
 

@@ -91,8 +91,8 @@ class Acts:
         if change.erases_up_to:
             drop_bodies(self._connection, row_id, change.erases_up_to)
             drop_sealed(self._connection, row_id)
-            drop_sends_to(self._connection, controller_id, subject)
-            drop_letters_to(self._connection, controller_id, subject)
+            drop_sends_to(self._connection, controller_id, change.forgotten)
+            drop_letters_to(self._connection, controller_id, change.forgotten)
         elif change.sealed is not None:
             put_sealed(self._connection, self._sealers[controller], row_id, subject, change.sealed)
 

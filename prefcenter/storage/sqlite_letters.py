@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prefcenter.domain.digest import Digest, DigestKind
@@ -90,9 +90,10 @@ def change_letter(
     _put(connection, sealer, (*row[:7], due_ms, row[8], content))
 
 
-def drop_letters_to(connection: sqlite3.Connection, controller_id: int, subject: Digest) -> None:
+def drop_letters_to(connection: sqlite3.Connection, controller_id: int, subjects: Iterable[Digest]) -> None:
     """Drop all letters to a person who is erased."""
-    connection.execute("DELETE FROM letters WHERE controller = ? AND digest = ?", (controller_id, subject.value))
+    rows = [(controller_id, subject.value) for subject in subjects]
+    connection.executemany("DELETE FROM letters WHERE controller = ? AND digest = ?", rows)
 
 
 def letter_faults(connection: sqlite3.Connection, sealer: Sealer, controller_id: int) -> Iterator[str]:

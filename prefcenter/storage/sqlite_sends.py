@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from prefcenter.domain.digest import Digest, DigestKind
@@ -43,9 +43,10 @@ def forget_sends(connection: sqlite3.Connection, controller_id: int, purpose: in
     connection.execute(query, (controller_id, purpose, before_ms))
 
 
-def drop_sends_to(connection: sqlite3.Connection, controller_id: int, subject: Digest) -> None:
+def drop_sends_to(connection: sqlite3.Connection, controller_id: int, subjects: Iterable[Digest]) -> None:
     """Drop all sends to a person who is erased."""
-    connection.execute("DELETE FROM sends WHERE controller = ? AND digest = ?", (controller_id, subject.value))
+    rows = [(controller_id, subject.value) for subject in subjects]
+    connection.executemany("DELETE FROM sends WHERE controller = ? AND digest = ?", rows)
 
 
 def send_times(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import Send, Store
-from tests.contract.acts import a_send, append_one, erased, first_refusal
+from tests.contract.acts import a_send, append_one, change, erased, first_refusal
 from tests.contract.backends import Opener
 from tests.factories import DAY, NOW, a_digest
 
@@ -100,6 +101,19 @@ async def test_an_erasure_drops_the_sends_to_its_subject(store: Store) -> None:
     for purpose in ("offers", "news"):
         assert await times(store, PAT, KIM, purpose=purpose) == {KIM: [NOW]}
     assert dict(await store.sends("globex", "offers", [PAT], 0)) == {PAT: [NOW]}
+
+
+async def test_an_erasure_drops_the_sends_under_every_name_that_it_tells(store: Store) -> None:
+    await note(store, a_send("pat"), a_send("kim"), a_send("lee"))
+    of_pat_and_kim = replace(change(Record(PAT), erased(NOW + 1)), other_names=(PAT, KIM))
+    await store.append("acme", [of_pat_and_kim])
+    assert await times(store, PAT, KIM, a_digest("lee")) == {a_digest("lee"): [NOW]}
+
+
+async def test_names_that_come_without_an_erasure_drop_nothing(store: Store) -> None:
+    await note(store, a_send("pat"), a_send("kim"))
+    await store.append("acme", [replace(first_refusal("pat"), other_names=(KIM,))])
+    assert await times(store, PAT, KIM) == {PAT: [NOW], KIM: [NOW]}
 
 
 async def test_a_scan_gives_every_send_of_a_purpose_once_oldest_first(store: Store) -> None:

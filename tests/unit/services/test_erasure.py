@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from prefcenter.domain.digest import Digest
@@ -23,6 +25,7 @@ from tests.unit.services.asking import (
     record_of_contact,
     recording_of,
     records_of,
+    target_of,
     upsert,
 )
 
@@ -36,6 +39,21 @@ def erase(home: RunningHome, whom: Addressee) -> Outcome:
 
 def sealed_of(home: RunningHome, *subjects: Digest) -> int:
     return len(home.run(home.services.store.load_sealed(CONTROLLER, subjects)))
+
+
+def send_capped(home: RunningHome, *addresses: str) -> None:
+    """Send one message to each, of a purpose that may send no second one."""
+    text = (home.settings.policies / f"{CONTROLLER}.toml").read_text("utf-8")
+    marker = 'id = "client-marketing"\n'
+    assert text.count(marker) == 1
+    capped = text.replace(marker, marker + 'cap = { count = 1, days = 30, clause = "OC-1" }\n')
+    home.adopt(CONTROLLER, capped)
+    home.run(home.of(CONTROLLER).sending.record("client-marketing", Channel.EMAIL, "spring", addresses))
+
+
+def sends_to(home: RunningHome, *addresses: str) -> Mapping[Digest, Sequence[int]]:
+    subjects = [subject for address in addresses for subject in target_of(home, address).records_of]
+    return home.run(home.services.store.sends(CONTROLLER, "client-marketing", subjects, 0))
 
 
 @pytest.mark.parametrize("whom", [HOME, "pat+x@home.example", CRM])
@@ -144,13 +162,20 @@ def test_what_only_an_administrator_lifts_stays_at_every_address(home: RunningHo
 
 def test_an_erasure_takes_the_sends_of_every_address(home: RunningHome) -> None:
     upsert(home, HOME, OFFICE)
-    text = (home.settings.policies / f"{CONTROLLER}.toml").read_text("utf-8")
-    marker = 'id = "client-marketing"\n'
-    assert text.count(marker) == 1
-    capped = text.replace(marker, marker + 'cap = { count = 1, days = 30, clause = "OC-1" }\n')
-    home.adopt(CONTROLLER, capped)
-    home.run(home.of(CONTROLLER).sending.record("client-marketing", Channel.EMAIL, "spring", [HOME, OFFICE]))
+    send_capped(home, HOME, OFFICE)
     assert {reason(home, HOME), reason(home, OFFICE)} == {"frequency_cap"}
     erase(home, CRM)
-    subjects = [record.subject for address in (HOME, OFFICE) for record in records_of(home, address)]
-    assert home.run(home.services.store.sends(CONTROLLER, "client-marketing", subjects, 0)) == {}
+    assert sends_to(home, HOME, OFFICE) == {}
+
+
+@pytest.mark.parametrize("whom", [OFFICE, CRM])
+def test_an_erasure_takes_sends_that_were_noted_under_a_key_of_which_the_person_has_no_record(
+    home: RunningHome, whom: Addressee
+) -> None:
+    send_capped(home, HOME, OFFICE, OTHER)
+    home.rotate_keys()
+    upsert(home, HOME, OFFICE)
+    assert {reason(home, address) for address in (HOME, OFFICE, OTHER)} == {"frequency_cap"}
+    erase(home, whom)
+    assert sends_to(home, HOME, OFFICE) == {}
+    assert len(sends_to(home, OTHER)) == 1
