@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobs.lists.columns import Column, ColumnFinder, named_column
-from jobs.lists.contacts import BATCH_ROWS, Found, OutputFile, Placed, Sought
+from jobs.lists.contacts import Found, OutputFile, Placed, Sought
 from jobs.lists.content import CHUNK_BYTES, Content, Packing
 from jobs.lists.faults import list_fault
 from jobs.lists.records import RawRecord
@@ -24,6 +24,9 @@ PARQUET_FORMAT = "parquet"
 PARQUET_SUFFIX = ".parquet"
 PARQUET_SIGNATURE = b"PAR1"
 SAMPLE_ROWS = 500
+BATCH_ROWS = 1 << 13
+"""More than of other formats, since a batch costs as much as hundreds of rows of it."""
+
 ROW_GROUP_ROWS = 1 << 16
 UNCOMPRESSED = "NONE"
 

@@ -66,12 +66,12 @@ class AskedColumn:
 
 
 class ColumnAnswers(Protocol):
-    """Gives the outcomes of whole columns of addresses, and the earliest moment at which the clock changes one.
+    """Gives the outcomes of whole columns of addresses, and the earliest moment at which the clock changes one, if any.
 
     Of equal outcomes it gives the same object, however often it is asked.
     """
 
-    async def of(self, asked: AskedColumn) -> tuple[Sequence[Outcome], int]: ...
+    async def of(self, asked: AskedColumn) -> tuple[Sequence[Outcome], int | None]: ...
 
 
 class OneByOne:
@@ -81,10 +81,9 @@ class OneByOne:
         self._decider = decider
         self._purpose = purpose
         self._at_ms = at_ms
-        self._horizon_ms = at_ms + decider.policy.decision_ttl_hours * MS_PER_HOUR
         self._known: dict[Outcome, Outcome] = {}
 
-    async def of(self, asked: AskedColumn) -> tuple[Sequence[Outcome], int]:
+    async def of(self, asked: AskedColumn) -> tuple[Sequence[Outcome], int | None]:
         questions = [
             Question(address, self._purpose, asked.channel, None, address_class, audience)
             for address, address_class, audience in zip(asked.addresses, asked.classes, asked.audiences, strict=True)
@@ -94,7 +93,7 @@ class OneByOne:
         outcomes = map(outcome_of, decisions)
         answers = {question: self._known.setdefault(of, of) for question, of in zip(distinct, outcomes, strict=True)}
         ends = (decision.valid_until_ms for decision in decisions)
-        return [answers[question] for question in questions], min(ends, default=self._horizon_ms)
+        return [answers[question] for question in questions], min(ends, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +194,8 @@ class RowDecider:
         """What comes of each cell of a column."""
         outcomes = [RAGGED if text is None else EMPTY for text in texts]
         answered, valid_until_ms = await self._answers.of(asked.column)
-        self.valid_until_ms = min(self.valid_until_ms, valid_until_ms)
+        if valid_until_ms is not None:
+            self.valid_until_ms = min(self.valid_until_ms, valid_until_ms)
         for place, outcome in zip(asked.places, answered, strict=True):
             outcomes[place] = outcome
         return outcomes

@@ -12,7 +12,7 @@ from typing import IO, Any, Protocol
 
 from jobs.lists import ContactList, OpenList
 from jobs.lists.inputs import open_lists
-from jobs.scrub.deciding import Decider, OneByOne, RowDecider
+from jobs.scrub.deciding import ColumnAnswers, Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
 from jobs.scrub.manifest import MANIFEST_NAME, Manifest, signed
@@ -59,6 +59,9 @@ class RowEngine(Protocol):
         self, contacts: OpenList, partial: PartialDirectory | None, at_ms: int, progress: ProgressReport
     ) -> RowsResult:
         """Decide every row and write the row files; without a directory nothing is written. Raises HandedBack."""
+
+    def columns(self, at_ms: int) -> ColumnAnswers:
+        """Answers for lists whose rows the engine does not cut itself."""
 
 
 async def scrub(
@@ -115,6 +118,11 @@ async def decide_rows(
     return RowsResult(rows.tally, rows.valid_until_ms, files)
 
 
+def answers_of(engine: RowEngine | None, decider: Decider, purpose: str, at_ms: int) -> ColumnAnswers:
+    """The answers of an engine, or those of the decider itself."""
+    return OneByOne(decider, purpose, at_ms) if engine is None else engine.columns(at_ms)
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     plan: ScrubPlan
@@ -160,21 +168,21 @@ class _Job:
             return True
 
     async def _rows(self, partial: PartialDirectory | None) -> RowsResult:
-        if self.engine is not None:
-            return await self.engine.decide_rows(self._plain_list(), partial, self.at_ms, self.progress)
+        plain = self._plain_list()
+        if self.engine is not None and plain is not None:
+            return await self.engine.decide_rows(plain, partial, self.at_ms, self.progress)
         taker = NoFiles() if partial is None else RowFiles(self.contacts, partial)
-        answers = OneByOne(self.decider, self.plan.purpose, self.at_ms)
+        answers = answers_of(self.engine, self.decider, self.plan.purpose, self.at_ms)
         policy, found = self.decider.policy, self.contacts.found
         rows = RowDecider(self.plan, found, policy, answers, self.employers, self.at_ms)
         return await decide_rows(self.contacts, rows, taker, self.progress)
 
-    def _plain_list(self) -> OpenList:
-        """The list, if it is one that row engines know: one file of text, with one column of addresses."""
+    def _plain_list(self) -> OpenList | None:
+        """The list, if it is one that row engines cut: one file of text, with one column of addresses."""
         plan, contacts = self.plan, self.contacts
         asks_for_more = plan.addresses or plan.audience_column or plan.dedupe or self.employers
-        if asks_for_more or not isinstance(contacts, OpenList) or not contacts.content.is_plain_file:
-            raise HandedBack
-        return contacts
+        is_plain = not asks_for_more and isinstance(contacts, OpenList) and contacts.content.is_plain_file
+        return contacts if is_plain and isinstance(contacts, OpenList) else None
 
     def _rejected_domains(self, partial: PartialDirectory) -> Sequence[DomainCount]:
         rejected = partial.place / f"{Output.REJECTED}{self.contacts.suffix}"

@@ -18,9 +18,9 @@ from jobs.lists import Column
 from jobs.lists.contacts import Found
 from jobs.lists.content import CHUNK_BYTES
 from jobs.lists.inputs import reopen_list
-from jobs.scrub.deciding import Decider, OneByOne, RowDecider
+from jobs.scrub.deciding import Decider, RowDecider
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
-from jobs.scrub.engine import REPORT_NAME, decide_rows
+from jobs.scrub.engine import REPORT_NAME, RowEngine, answers_of, decide_rows
 from jobs.scrub.manifest import ReadManifest
 from jobs.scrub.plan import AddressChoice, ScrubPlan
 from jobs.scrub.rows import NoFiles
@@ -75,9 +75,17 @@ FORGED = Finding(Trouble.FORGED, "manifest.json was changed, or made with anothe
 """Nothing else of such a manifest is worth looking at, not even whose it says that it is."""
 
 HoldsHeads = Callable[[tuple[Head, ...]], Awaitable[bool]]
+EngineFor = Callable[[ScrubPlan], Awaitable[RowEngine | None]]
+"""The engine that answers about a list; None: the decider itself."""
 
 
-async def verify(asked: Verification, decider: Decider, holds_heads: HoldsHeads) -> list[Finding]:
+async def no_engine(_: ScrubPlan) -> None:
+    """Every answer comes from the decider itself."""
+
+
+async def verify(
+    asked: Verification, decider: Decider, holds_heads: HoldsHeads, engine_for: EngineFor = no_engine
+) -> list[Finding]:
     """Everything that is wrong with the outputs of a genuine manifest; nothing: they may be sent to now.
 
     Raises InvalidInput where the employers' domains are not those of the scrub.
@@ -87,7 +95,7 @@ async def verify(asked: Verification, decider: Decider, holds_heads: HoldsHeads)
         findings.append(Finding(Trouble.OTHER_POLICY, "another version of the policy is in force by now"))
     if not await holds_heads(asked.read.heads):
         findings.append(Finding(Trouble.OTHER_LEDGER, "the ledger does not hold what the scrub saw; was it put back?"))
-    return findings or await _refused_since(asked, decider)
+    return findings or await _refused_since(asked, decider, engine_for)
 
 
 def _files(asked: Verification) -> Iterator[Finding]:
@@ -124,26 +132,26 @@ def _times(asked: Verification, policy_hours: int) -> Iterator[Finding]:
         yield Finding(Trouble.TOO_EARLY, f"the scrub was as of {document['at']}, which is yet to come")
 
 
-async def _refused_since(asked: Verification, decider: Decider) -> list[Finding]:
+async def _refused_since(asked: Verification, decider: Decider, engine_for: EngineFor) -> list[Finding]:
     """What happened since the scrub to those who were kept."""
     if await decider.heads() == asked.read.heads:
         return []
     if asked.is_quick:
         return [Finding(Trouble.LEDGER_MOVED, "preferences changed since the scrub; whose was not looked at")]
-    refused = await _kept_rows_refused(asked, decider)
+    refused = await _kept_rows_refused(asked, decider, engine_for)
     if not refused:
         return []
     told = "address in kept is refused" if refused == 1 else "addresses in kept are refused"
     return [Finding(Trouble.REFUSED_SINCE, f"{refused:,} {told} by now")]
 
 
-async def _kept_rows_refused(asked: Verification, decider: Decider) -> int:
+async def _kept_rows_refused(asked: Verification, decider: Decider, engine_for: EngineFor) -> int:
     """How many addresses in `kept` may not be used any more, by the answers of now."""
     document = asked.document
     (name,) = (name for name in document["outputs"] if name.partition(".")[0] == Output.KEPT)
     plan, employers = plan_of(document, asked.directory / name), _employers(asked)
     with reopen_list(plan.path, _found(document), document["list"]) as kept:
-        answers = OneByOne(decider, plan.purpose, asked.now_ms)
+        answers = answers_of(await engine_for(plan), decider, plan.purpose, asked.now_ms)
         rows = RowDecider(plan, kept.found, decider.policy, answers, employers, asked.now_ms)
         result = await decide_rows(kept, rows, NoFiles())
     suppressed = (count for (_, _, output), count in result.tally.cells.items() if output is Output.SUPPRESSED)

@@ -11,14 +11,13 @@ import click
 
 from jobs.scrub import AddressChoice, Manifest, ScrubPlan
 from jobs.scrub import scrub as run_scrub
-from jobs.scrub.engine import RowEngine
-from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB, EngineChoice, pays
+from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB, EngineChoice
 from prefcenter.bootstrap import open_services
+from prefcenter.cli.engines import chosen_engine
 from prefcenter.cli.options import WordType, at_option, channel_option, controller_option, json_option, purpose_option
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.cli.progress import rows_progress
 from prefcenter.domain.terms import AddressClass, Channel
-from prefcenter.services.controller import ControllerServices
 from prefcenter.settings import Settings
 
 
@@ -132,7 +131,7 @@ def _plan(paths: tuple[Path, ...], channel: Channel | None, **options: Any) -> S
 async def _run(settings: Settings, controller: str, plan: ScrubPlan, choice: EngineChoice, memory_mib: int) -> Manifest:
     async with open_services(settings) as services:
         found = await services.deciding(controller)
-        engine = await _engine(settings, found, plan, choice, memory_mib)
+        engine = await chosen_engine(settings, found, plan, choice, memory_mib)
         with rows_progress("scrub") as show:
             return await run_scrub(
                 plan,
@@ -143,21 +142,6 @@ async def _run(settings: Settings, controller: str, plan: ScrubPlan, choice: Eng
                 engine=engine,
                 standard_input=None if sys.stdin is None else sys.stdin.buffer,
             )
-
-
-async def _engine(
-    settings: Settings, found: ControllerServices, plan: ScrubPlan, choice: EngineChoice, memory_mib: int
-) -> RowEngine | None:
-    """The fast engine, if it is asked for or pays; its libraries take a second to load."""
-    is_open = choice is EngineChoice.AUTO
-    if choice is EngineChoice.REFERENCE:
-        return None
-    if is_open and not await pays(plan.path, found.policy.controller, found.store, settings.snapshots):
-        return None
-    from jobs.scrub.fast.engine import FastEngine
-
-    services = (found.decisions, found.digester, found.store, found.sealer)
-    return FastEngine(plan, *services, settings.snapshots, memory_mib)
 
 
 async def _explain(settings: Settings, controller: str, plan: ScrubPlan) -> str:

@@ -12,6 +12,7 @@ import click
 from jobs.scrub.manifest import MANIFEST_NAME, read_manifest
 from jobs.scrub.verifying import FORGED, Finding, Verification, verify
 from prefcenter.bootstrap import open_services
+from prefcenter.cli.engines import chosen_engine
 from prefcenter.cli.options import json_option
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.settings import Settings
@@ -54,7 +55,12 @@ async def _verify(
             return [FORGED]
         found = await services.deciding(read.controller)
         asked = Verification(directory, read, services.clock(), is_quick, business_domains)
-        return await verify(asked, found.decisions, lambda heads: services.store.holds_heads(read.controller, heads))
+        return await verify(
+            asked,
+            found.decisions,
+            lambda heads: services.store.holds_heads(read.controller, heads),
+            lambda plan: chosen_engine(settings, found, plan),
+        )
 
 
 def _as_text(findings: Sequence[Finding]) -> str:

@@ -25,6 +25,7 @@ from jobs.scrub.engine import HandedBack, Progress, ProgressReport
 from jobs.scrub.fast.answers import STATED, Answered, Asked, Classes
 from jobs.scrub.fast.cells import Cells, Numbers
 from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB
+from jobs.scrub.fast.columns import FastColumns
 from jobs.scrub.fast.gathering import gathered
 from jobs.scrub.fast.splitting import Records, split
 from jobs.scrub.fast.verdicts import FastDecider, Verdicts, sent_since
@@ -90,7 +91,13 @@ class FastEngine:
 
     async def decider_at(self, at_ms: int) -> FastDecider:
         """A decider that knows every refusal acknowledged before this was called."""
-        asked = Asked(self.plan.purpose, self.plan.channel, self.plan.audience, at_ms)
+        return await self._decider_for(Asked(self.plan.purpose, self.plan.channel, self.plan.audience, at_ms))
+
+    def columns(self, at_ms: int) -> FastColumns:
+        """Answers for lists whose rows come by the libraries of their formats."""
+        return FastColumns(self.plan.purpose, at_ms, self._decider_for)
+
+    async def _decider_for(self, asked: Asked) -> FastDecider:
         keeper = SnapshotKeeper(self.decider.policy.controller, self.store, self.sealer, self.cache)
         snapshot = await keeper.current()
         return FastDecider(

@@ -26,7 +26,7 @@ LONG_LIST = b"email,note\n" + b"pat@acme.example," + b"x" * 10 + b"\n" + b"kim@a
 
 
 LONG_ROWS = [
-    {"id": number, "email": f"person{number}@acme.example", "note": f"{number:0>8}"} for number in range(4_000)
+    {"id": number, "email": f"person{number}@acme.example", "note": f"{number:0>8}"} for number in range(9_000)
 ]
 FORMATS = {suffix: make(LONG_ROWS) for suffix, make in MAKERS.items()}
 

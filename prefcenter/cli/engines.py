@@ -1,0 +1,28 @@
+"""Which engine decides the rows of a list, for the commands that have any."""
+
+from __future__ import annotations
+
+from jobs.scrub import ScrubPlan
+from jobs.scrub.engine import RowEngine
+from jobs.scrub.fast.choice import MEMORY_MIB, EngineChoice, pays
+from prefcenter.services.controller import ControllerServices
+from prefcenter.settings import Settings
+
+
+async def chosen_engine(
+    settings: Settings,
+    found: ControllerServices,
+    plan: ScrubPlan,
+    choice: EngineChoice = EngineChoice.AUTO,
+    memory_mib: int = MEMORY_MIB,
+) -> RowEngine | None:
+    """The fast engine, if it is asked for or pays for one of the lists; its libraries take a second to load."""
+    if choice is EngineChoice.REFERENCE:
+        return None
+    asked = (found.policy.controller, found.store, settings.snapshots)
+    if choice is EngineChoice.AUTO and not any([await pays(path, *asked) for path in plan.paths]):
+        return None
+    from jobs.scrub.fast.engine import FastEngine
+
+    services = (found.decisions, found.digester, found.store, found.sealer)
+    return FastEngine(plan, *services, settings.snapshots, memory_mib)
