@@ -11,7 +11,7 @@ from prefcenter.domain.errors import InvalidAddress
 from prefcenter.domain.events import Cell
 from prefcenter.domain.policy import DataUse, Policy, Purpose
 from prefcenter.domain.record import Record
-from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind, Channel
+from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressClass, AddressKind, Channel
 from prefcenter.security.digests import Digester
 from prefcenter.services.decisions import Decisions, Question, address_kind
 from prefcenter.services.ports import Store
@@ -53,9 +53,16 @@ class Preferences:
         self._targets = Targets(policy.country, digester)
 
     async def of(
-        self, address: str, channel: Channel | None, now_ms: int, audiences: Sequence[str] = ()
+        self,
+        address: str,
+        channel: Channel | None,
+        now_ms: int,
+        audiences: Sequence[str] = (),
+        address_class: AddressClass | None = None,
     ) -> PreferenceSheet:
         """The sheet of an address; audiences, where any are named, leave out what is for none of them.
+
+        `address_class` is whose address it is as far as the asker says; what is on record is stronger.
 
         Raises InvalidAddress, also for a whole domain, and StoreError where there is no answer.
         """
@@ -63,7 +70,9 @@ class Preferences:
         if target.address is None:
             raise InvalidAddress("is a whole domain, which has no preferences")
         cells = list(self._cells(address_kind(address, channel), audiences))
-        questions = [Question(address, cell.purpose, cell.channel or channel, cell.data_use) for cell, _ in cells]
+        questions = [
+            Question(address, cell.purpose, cell.channel or channel, cell.data_use, address_class) for cell, _ in cells
+        ]
         decisions = await self._decisions.decide_many(questions, now_ms)
         records = await self._store.load(self._policy.controller, target.records_of)
         rows = [

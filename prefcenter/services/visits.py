@@ -15,7 +15,7 @@ from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.policy import ALL_AUDIENCES, DataUse, Policy, Purpose
 from prefcenter.domain.record import Record
-from prefcenter.domain.terms import Channel
+from prefcenter.domain.terms import AddressClass, Channel
 from prefcenter.security.tokens import LinkKind
 from prefcenter.services.acts import Outcome
 from prefcenter.services.contact_files import Contact, ContactFiles
@@ -95,8 +95,13 @@ class Visits:
         return Visit(target, channel, address, _masked(target), None, audiences, sees_all=True, consents_at_once=True)
 
     async def sheet(self, visit: Visit, now_ms: int) -> PreferenceSheet:
-        """What the visit shows. Raises InvalidInput where the address has to be typed first."""
-        return await self._services.preferences.of(_known(visit), visit.channel, now_ms, visit.audiences)
+        """What the visit shows. Raises InvalidInput where the address has to be typed first.
+
+        Where nobody said whose address it is, senders may call it a business one, so what it gets then is shown.
+        """
+        return await self._services.preferences.of(
+            _known(visit), visit.channel, now_ms, visit.audiences, AddressClass.BUSINESS
+        )
 
     async def save(self, visit: Visit, choices: Sequence[Choice], wording: str, language: str) -> Saved:
         """Save choices: what is switched off binds at once, what is switched on is confirmed by mail first.

@@ -22,7 +22,17 @@ from prefcenter.web.authentication import Authenticator
 from prefcenter.web.connections import bound_body_time
 from prefcenter.web.errors import FIELDS, error_of, error_response
 from prefcenter.web.health import DecidingHome, health_routes, metrics_route
-from prefcenter.web.keys import AUTHENTICATOR, CALLER, OPEN_PATHS, RATE_FIELDS, REQUEST_ID, WEB_SOCKETS
+from prefcenter.web.keys import (
+    AUTHENTICATOR,
+    CALLER,
+    METRICS,
+    OPEN_PATHS,
+    ORIGIN,
+    RATE_FIELDS,
+    RATE_LIMITS,
+    REQUEST_ID,
+    WEB_SOCKETS,
+)
 from prefcenter.web.log import Answered, WebLog
 from prefcenter.web.metrics import Metrics
 from prefcenter.web.origins import origin_of
@@ -84,6 +94,8 @@ def create_app(
         client_max_size=around.settings.limits.body_bytes_max,
     )
     app[AUTHENTICATOR] = around.authenticator
+    app[METRICS] = around.metrics
+    app[RATE_LIMITS] = around.limits
     app[WEB_SOCKETS] = WeakSet()
     app.on_response_prepare.append(_complete_fields(around))
     app.add_routes(health_routes(home, lambda: around.is_draining))
@@ -193,6 +205,7 @@ def _admitting(around: Surroundings) -> Middleware:
 
 async def _admit(around: Surroundings, request: web.Request) -> None:
     origin = origin_of(request, around.settings.trusted_proxies)
+    request[ORIGIN] = origin
     request[RATE_FIELDS] = (await around.limits.take_for_origin(origin)).fields
     if request.match_info.http_exception is not None or route_of(request) in request.app.get(OPEN_PATHS, ()):
         return

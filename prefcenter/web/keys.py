@@ -8,6 +8,8 @@ from aiohttp import web
 
 from prefcenter.services.callers import Caller
 from prefcenter.web.authentication import Authenticator
+from prefcenter.web.metrics import Metrics
+from prefcenter.web.rate_limits import RateLimits
 
 CALLER = web.RequestKey("caller", Caller)
 """Who asks. Absent on a WebSocket request that brought no credentials: they are then due in its first message."""
@@ -26,3 +28,12 @@ OPEN_PATHS = web.AppKey("open_paths", frozenset[str])
 
 AUTHENTICATOR = web.AppKey("authenticator", Authenticator)
 """Makes a caller of credentials; a WebSocket's first message brings its own."""
+
+METRICS = web.AppKey("metrics", Metrics)
+"""Counts what handlers tell it."""
+
+ORIGIN = web.RequestKey("origin", str)
+"""Where the request comes from, as limits count it; it is never logged or kept."""
+
+RATE_LIMITS = web.AppKey("rate_limits", RateLimits)
+"""For handlers with a limit of their own besides that of every request."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import wraps
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import MultiMapping
 
 from prefcenter.domain.errors import InvalidLink
 from prefcenter.web.rendering import page
@@ -17,7 +18,7 @@ GONE_OR_WRONG = 404
 READING_METHODS = "GET, HEAD, OPTIONS, POST"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Form = Mapping[str, object]
+Form = MultiMapping[object]
 
 
 def with_link_page(handler: Handler) -> Handler:
@@ -28,7 +29,7 @@ def with_link_page(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except InvalidLink:
-            return page("bad_link.html", GONE_OR_WRONG)
+            return page(request, "bad_link.html", GONE_OR_WRONG)
 
     return answer
 

@@ -35,6 +35,7 @@ class Metrics:
     home_failures: Counter
     waiting_writes: Gauge
     open_requests: Gauge
+    leaving_reasons: Counter
 
     def answered(self, request: Answered) -> None:
         self.requests.labels(request.route, request.method, str(request.status)).inc()
@@ -49,6 +50,10 @@ class Metrics:
 
     def failed_to_decide(self, controller: str, questions: int) -> None:
         self.decisions.labels(controller, "check_failed").inc(questions)
+
+    def left(self, controller: str, reason: str) -> None:
+        """Somebody stopped everything and said why, in a word of a closed list."""
+        self.leaving_reasons.labels(controller, reason).inc()
 
     def home_failed(self, error: PrefcenterError) -> None:
         self.home_failures.labels(error.code).inc()
@@ -76,4 +81,5 @@ def new_metrics() -> Metrics:
         Counter("home_failures", "Times that the home gave no decisions at all.", ["code"], **within),
         Gauge("waiting_writes", "Acts that wait for the store.", multiprocess_mode="livesum", **within),
         Gauge("open_requests", "Requests being answered.", multiprocess_mode="livesum", **within),
+        Counter("leaving_reasons", "Why people stopped everything.", ["controller", "reason"], **within),
     )

@@ -18,6 +18,9 @@ from prefcenter.settings import ServingLimits
 from prefcenter.web.errors import TooManyRequests
 
 WINDOW_SECONDS = 60
+FIND_REQUESTS_PER_MINUTE_MAX = 6
+"""Of one origin: whoever looks for their own link needs one or two."""
+
 COUNTERS_MAX = 50_000
 """Two a caller. Beyond that all are forgotten, for the library looks through every counter that it keeps."""
 
@@ -37,6 +40,7 @@ class RateLimits:
         self._storage = MemoryStorage()
         self._window = SlidingWindowCounterRateLimiter(self._storage)
         self._of_key = RateLimitItemPerMinute(limits.key_requests_per_minute_max)
+        self._of_find = RateLimitItemPerMinute(FIND_REQUESTS_PER_MINUTE_MAX)
         self._of_origin = RateLimitItemPerMinute(limits.origin_requests_per_minute_max)
 
     async def take_for_origin(self, origin: str) -> Allowance:
@@ -46,6 +50,10 @@ class RateLimits:
     async def take_for_caller(self, caller_id: str) -> Allowance:
         """Count a request of a key or person. Raises TooManyRequests where none is left."""
         return await self._take(self._of_key, "caller", caller_id)
+
+    async def take_for_find(self, origin: str) -> Allowance:
+        """Count somebody's search for their link. Raises TooManyRequests where none is left."""
+        return await self._take(self._of_find, "find", origin)
 
     async def _take(self, limit: RateLimitItemPerMinute, kind: str, name: str) -> Allowance:
         if len(self._storage.storage) > COUNTERS_MAX:
