@@ -95,10 +95,10 @@ async def follow_changes(
             await asyncio.sleep(POLL_SECONDS)
             continue
         seen = marker
-        if not await context.is_still_authorised():
-            raise Forbidden
         has_more = True
         while has_more:
+            if not await context.is_still_authorised():
+                raise Forbidden
             page = await (await services_of(context, controller)).feed.page(after, PAGE_DEFAULT)
             after, has_more = page.end_cursor, page.has_more
             for edge in _edges(page):

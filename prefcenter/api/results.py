@@ -10,7 +10,7 @@ import msgspec
 import strawberry
 
 from prefcenter.api.context import RequestContext
-from prefcenter.domain.errors import ActRefused, InvalidInput
+from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput, PrefcenterError
 from prefcenter.services.acts import Once, Outcome, once_of
 from prefcenter.services.controller import ControllerServices
 
@@ -19,7 +19,7 @@ IDEMPOTENCY_KEY = (
     "A key of your choice, 1 to 128 characters: the same key with the same input gives the first answer again for at"
     " least 24 hours, and with another input is refused. Send one wherever you retry."
 )
-_FIELD = re.compile(r"([a-z][a-z ]*?): ")
+_FIELD = re.compile(r"([a-z][a-z ]*?)(?:\[\d+\] |: )")
 
 Done = TypeVar("Done")
 
@@ -68,7 +68,7 @@ async def unless_refused(act: Awaitable[Done]) -> Done | RefusedAct:
     try:
         return await act
     except (InvalidInput, ActRefused) as error:
-        message = str(error)
+        message = _sentence(error)
         named = _FIELD.match(message)
         return RefusedAct(code=error.code, message=message, field=_camel_case(named[1]) if named else None)
 
@@ -91,6 +91,13 @@ def recorded(outcome: Outcome) -> RecordedAct:
 
 def recorded_choices(outcomes: Sequence[Outcome]) -> RecordedChoices:
     return RecordedChoices(outcomes=list(outcomes))
+
+
+def _sentence(error: PrefcenterError) -> str:
+    """The message, led by the field that it is about; what is wrong with an address says nothing but that."""
+    message = str(error)
+    is_led = not isinstance(error, InvalidAddress) or _FIELD.match(message)
+    return message if is_led else f"address: {message}"
 
 
 def _left_out(value: object) -> None:

@@ -31,11 +31,15 @@ def framed(*fields: Field) -> bytes:
 
 
 class Sealer:
-    """MACs for one controller's ledger and tables; every MAC names the key it was made with."""
+    """MACs for one controller's ledger and tables; every MAC names the key it was made with.
+
+    The first key stays in the keyring whatever rotates or retires, so what has to be the same for good is made with it.
+    """
 
     def __init__(self, keyring: Keyring, controller: str) -> None:
         self._subkeys = {key.id: subkey(key, controller, KeyUse.LEDGER) for key in keyring.keys}
         self.active_key_id = keyring.active.id
+        self.first_key_id = min(self._subkeys)
 
     def seal(self, key_id: int, label: str, *fields: Field) -> bytes:
         """The MAC over labelled fields; raises KeyError for a key that the keyring does not hold."""

@@ -39,10 +39,12 @@ class Once:
 
 
 def once_of(sealer: Sealer, caller_id: str, idempotency_key: str, content: bytes) -> Once:
-    """The same for the same caller, key and content. Nothing of the content can be guessed from it without the key."""
-    key_id = sealer.active_key_id
-    name = sealer.seal(key_id, "idempotency name", caller_id, idempotency_key)
-    return Once(name, sealer.seal(key_id, "idempotency input", content))
+    """The same for the same caller, key and content, also after a rotation of the keyring's keys.
+
+    Nothing of the content can be guessed from it without the keyring.
+    """
+    name = sealer.seal(sealer.first_key_id, "idempotency name", caller_id, idempotency_key)
+    return Once(name, sealer.seal(sealer.first_key_id, "idempotency input", content))
 
 
 class Drafts:

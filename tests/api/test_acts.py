@@ -105,7 +105,7 @@ async def test_a_key_that_is_too_short_or_too_long_is_refused(home: Path, key: s
 @pytest.mark.parametrize(
     ("name", "wanted", "code", "field"),
     [
-        ("opt-out", {"whom": {"address": "not an address"}, "source": "crm"}, "invalid_address", None),
+        ("opt-out", {"whom": {"address": "not an address"}, "source": "crm"}, "invalid_address", "address"),
         ("opt-out", {"whom": PAT, "source": "Free text"}, "invalid_input", "source"),
         ("opt-out", {"whom": PAT, "source": "crm", "at": "2031-01-01T00:00:00Z"}, "invalid_time", None),
         ("opt-out", {"source": "crm"}, "invalid_input", "address"),
@@ -115,6 +115,7 @@ async def test_a_key_that_is_too_short_or_too_long_is_refused(home: Path, key: s
         ("lift", {"whom": PAT, "reason": "opted_out", "cause": "typo"}, "act_refused", None),
         ("set-preferences", {**ACTS["set-preferences"][0], "choices": []}, "invalid_input", "choices"),
         ("add-address", ADDRESS, "unknown_contact", "contact"),
+        ("upsert-contact", {**CONTACT, "addresses": [{"channel": "sms", **PAT}]}, "invalid_address", "addresses"),
         (
             "record-consent",
             {"whom": PAT, **CONSENT, "cell": {"message": {"purpose": "contract-service", "channel": "email"}}},

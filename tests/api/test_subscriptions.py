@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
+from prefcenter.api.authorisation import Forbidden
+from prefcenter.api.changes import follow_changes
+from prefcenter.api.context import RequestContext
 from prefcenter.api.documents import document_id
+from prefcenter.api.pages import PAGE_DEFAULT
 from prefcenter.api.schema import ApiSettings
 from prefcenter.services.callers import CallerScope
 from prefcenter.web.graphql import GraphQLLimits
 from prefcenter.web.graphql_sockets import SocketLimits
-from tests.api.served_api import CONTROLLER, OTHER_CONTROLLER, Served, operation, serve_api
+from tests.api.served_api import CONTROLLER, EVERYTHING, OTHER_CONTROLLER, Served, open_api, operation, serve_api
 
 PROTOCOL = "graphql-transport-ws"
 SECONDS_MAX = 20
@@ -178,6 +182,25 @@ async def test_a_key_that_is_revoked_ends_its_subscription(home: Path) -> None:
             message = await socket.read()
     assert "refused" not in json.dumps(message)
     assert "forbidden" in json.dumps(message)
+
+
+async def test_a_key_that_is_revoked_gets_no_further_page_of_what_it_missed(home: Path) -> None:
+    addresses = [{"channel": "email", "address": f"{number}@acme.example"} for number in range(50)]
+    contact = {"addresses": addresses, "audiences": ["client"], "source": "crm"}
+    async with open_api(home) as api:
+        for name in ("crm-1", "crm-2"):
+            await api.act("upsert-contact", contact=name, **contact)
+        rights = iter((True, False))
+
+        async def is_still_authorised() -> bool:
+            return next(rights)
+
+        context = RequestContext(api.home, EVERYTHING, "id", is_still_authorised=is_still_authorised)
+        changes = follow_changes(context, CONTROLLER, None)
+        for _ in range(PAGE_DEFAULT):
+            await anext(changes)
+        with pytest.raises(Forbidden):
+            await anext(changes)
 
 
 @pytest.mark.parametrize(

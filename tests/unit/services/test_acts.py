@@ -95,6 +95,20 @@ def test_a_retry_does_not_refuse_what_the_person_consented_to_meanwhile(home: Ru
     assert reason(home) == "permitted"
 
 
+def test_a_retry_after_a_rotation_of_the_keyring_is_told_what_the_first_was(home: RunningHome) -> None:
+    def opt_out(content: bytes) -> Outcome:
+        return home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page", once=once(home, content=content)))
+
+    assert opt_out(b"{}") is Outcome.RECORDED
+    home.rotate_keys()
+    written = events_of(home)
+    home.now_ms = NOW + 1
+    assert opt_out(b"{}") is Outcome.RECORDED
+    with pytest.raises(IdempotencyConflict):
+        opt_out(b"{...}")
+    assert events_of(home) == written
+
+
 def test_keys_of_two_callers_and_two_controllers_are_two(home: RunningHome) -> None:
     names = {
         once(home).name,
