@@ -186,7 +186,7 @@ async def test_a_key_that_is_revoked_ends_its_subscription(home: Path) -> None:
 
 async def test_a_key_that_is_revoked_gets_no_further_page_of_what_it_missed(home: Path) -> None:
     addresses = [{"channel": "email", "address": f"{number}@acme.example"} for number in range(50)]
-    contact = {"addresses": addresses, "audiences": ["client"], "source": "crm"}
+    contact: dict[str, Any] = {"addresses": addresses, "audiences": ["client"], "source": "crm"}
     async with open_api(home) as api:
         for name in ("crm-1", "crm-2"):
             await api.act("upsert-contact", contact=name, **contact)
