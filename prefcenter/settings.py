@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.services.site import Site
@@ -32,6 +32,8 @@ GRAPHQL_LEAF_LISTS_VARIABLE = "PREFCENTER_GRAPHQL_LEAF_LISTS"
 GRAPHQL_VARIABLES = (GRAPHQL_DOCUMENTS_VARIABLE, GRAPHQL_INTROSPECTION_VARIABLE, GRAPHQL_LEAF_LISTS_VARIABLE)
 ANY_DOCUMENT = "any"
 LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
+_MAIL_SCHEMES = {"smtps": ("tls", 465), "smtp+starttls": ("starttls", 587), "smtp": ("none", 25)}
+_SENDER = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,255}", re.ASCII)
 _URL = re.compile(r"[!-~]{1,200}", re.ASCII)
 
 
@@ -126,6 +128,18 @@ class PortalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class MailSettings:
+    """The mail host, and the address that letters come from. `security`: `tls`, `starttls` or `none`."""
+
+    host: str
+    port: int
+    security: str
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ServingLimits:
     """Limits of a running server, one variable each: `PREFCENTER_` and the name in capitals."""
 
@@ -159,6 +173,7 @@ class ServingSettings:
     metrics: tuple[str, int] | None = None
     portal: PortalSettings | None = None
     graphql: GraphQLSettings = GraphQLSettings()
+    mail: MailSettings | None = None
 
 
 LIMIT_VARIABLES = tuple(f"PREFCENTER_{limit.name.upper()}" for limit in fields(ServingLimits))
@@ -167,6 +182,8 @@ VARIABLES = (
     STORE_VARIABLE,
     STORE_REGION_VARIABLE,
     BASE_URL_VARIABLE,
+    SMTP_URL_VARIABLE,
+    MAIL_FROM_VARIABLE,
     *LIMIT_VARIABLES,
     TRUSTED_PROXIES_VARIABLE,
     METRICS_VARIABLE,
@@ -184,6 +201,7 @@ def read_serving_settings(environ: Mapping[str, str]) -> ServingSettings:
         metrics=_listener(environ.get(METRICS_VARIABLE) or ""),
         portal=_portal(environ),
         graphql=_graphql(environ),
+        mail=_mail(environ),
     )
 
 
@@ -231,6 +249,26 @@ def _portal(environ: Mapping[str, str]) -> PortalSettings | None:
     if parts.scheme not in ("", "https") and not (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS):
         raise InvalidInput(f"{PORTAL_VARIABLES[-1]}: expected a file, or a URL that begins with https://")
     return portal
+
+
+def _mail(environ: Mapping[str, str]) -> MailSettings | None:
+    """The URL may carry a password, so no message shows any of it."""
+    text, sender = environ.get(SMTP_URL_VARIABLE) or "", environ.get(MAIL_FROM_VARIABLE) or ""
+    if not text:
+        return None
+    expected = f"{SMTP_URL_VARIABLE}: expected smtps:// or smtp+starttls://, USER:PASSWORD@HOST:PORT"
+    try:
+        parts = urlsplit(text)
+        security, port = _MAIL_SCHEMES[parts.scheme]
+        port = parts.port or port
+    except (KeyError, ValueError):
+        raise InvalidInput(expected) from None
+    if not parts.hostname or (security == "none" and parts.hostname not in LOOPBACK_HOSTS):
+        raise InvalidInput(f"{expected}; smtp:// goes to this machine only")
+    if not _SENDER.fullmatch(sender):
+        raise InvalidInput(f"{MAIL_FROM_VARIABLE}: expected the address that letters come from, and nothing besides")
+    names = [None if name is None else unquote(name) for name in (parts.username, parts.password)]
+    return MailSettings(parts.hostname, port, security, sender, *names)
 
 
 def _graphql(environ: Mapping[str, str]) -> GraphQLSettings:

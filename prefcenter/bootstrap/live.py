@@ -156,6 +156,10 @@ class LiveHome:
         """The API keys of the home."""
         return ApiKeys((await self._open()).services.store, self.clock)
 
+    async def store(self) -> Store:
+        """The store that is open now; it may be another one at the next call."""
+        return (await self._open()).services.store
+
     async def advance_checkpoint(self) -> None:
         """Note how far the ledger goes, outside of the store."""
         services = (await self._open()).services

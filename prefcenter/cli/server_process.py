@@ -66,11 +66,24 @@ async def serve_home(
         around = Surroundings(given, authenticator, RateLimits(given.limits), metrics, log)
         view = GraphQLView(PreferenceSchema(_api_settings(given.graphql)), home)
         app = create_app(home, around, view.routes, open_routes(home))
-        async with serving(app, around, listeners.public, listeners.metrics):
+        async with _posting(home, given), serving(app, around, listeners.public, listeners.metrics):
             log.listening(_port(listeners.public), _port(listeners.metrics))
             announce()
             await stop.wait()
             log.stopping()
+
+
+@asynccontextmanager
+async def _posting(home: LiveHome, given: ServingSettings) -> AsyncIterator[None]:
+    """Letters go out meanwhile, where a mail host is set up."""
+    if given.mail is None:
+        yield
+        return
+    from prefcenter.mail.host import MailHost
+    from prefcenter.mail.postman import Postman, posting
+
+    async with posting(Postman(home, MailHost(given.mail), given.mail.sender)):
+        yield
 
 
 @asynccontextmanager

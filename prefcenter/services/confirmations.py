@@ -32,16 +32,14 @@ class Confirmations:
         self._links = links
         self._outbox = outbox
 
-    async def ask(
-        self, target: Target, address: str, records: Sequence[Record], cells: Sequence[Cell], language: str
-    ) -> bool:
+    async def ask(self, target: Target, records: Sequence[Record], cells: Sequence[Cell], language: str) -> bool:
         """Write to the person who wants these choices; False where their mailbox had enough letters, or may get none.
 
         A letter holds CONFIRMED_CELLS_MAX choices, so more of them take more letters.
         """
         if _has_refused(records, NOT_WRITTEN_TO):
             return False
-        return await self._write(target, address, cells, language, LETTERS_AN_HOUR_MAX)
+        return await self._write(target, cells, language, LETTERS_AN_HOUR_MAX)
 
     async def ask_for_reported(self, address: str, cell: Cell, records: Sequence[Record], language: str) -> bool:
         """Write to a person whom somebody else reports to consent. Whoever may get no message at all gets none.
@@ -51,7 +49,7 @@ class Confirmations:
         if _has_refused(records, STOPS_ADMINISTRATIVE):
             return False
         target = self._targets.of_kind(address, AddressKind.EMAIL)
-        return await self._write(target, address, [cell], language, OTHERS_LETTERS_AN_HOUR_MAX)
+        return await self._write(target, [cell], language, OTHERS_LETTERS_AN_HOUR_MAX)
 
     async def pending(self, link: Link) -> Sequence[Cell]:
         """What a link would confirm: the choices that still wait."""
@@ -70,17 +68,23 @@ class Confirmations:
         purpose = self._policy.purpose_by_id.get(cell.purpose or "")
         return purpose.label if purpose else cell.purpose or ""
 
-    async def _write(
-        self, target: Target, address: str, cells: Sequence[Cell], language: str, letters_max: int
-    ) -> bool:
-        is_queued = True
+    async def _write(self, target: Target, cells: Sequence[Cell], language: str, letters_max: int) -> bool:
+        address, is_queued = target.mailbox, True
         for start in range(0, len(cells), CONFIRMED_CELLS_MAX):
             some = cells[start : start + CONFIRMED_CELLS_MAX]
             url = self._links.confirmation(target, Channel.EMAIL, some)
             labels = tuple(map(self.label, some))
-            letter = Letter(LetterKind.CONFIRMATION, address, language, url, self._policy.name, labels)
+            headers = self._headers(address, some)
+            letter = Letter(LetterKind.CONFIRMATION, address, language, url, self._policy.name, labels, headers)
             is_queued &= await self._outbox.queue(target.write_to, letter, letters_max=letters_max)
         return is_queued
+
+    def _headers(self, address: str, cells: Sequence[Cell]) -> dict[str, str]:
+        """Those of one click: whoever did not ask for the letter can say no to all that it is about (RFC 8058)."""
+        purposes = [cell.purpose for cell in cells if cell.purpose in self._policy.purpose_by_id]
+        if not purposes or purposes[0] is None:
+            return {}
+        return dict(self._links.of_message(address, purposes[0], Channel.EMAIL).headers)
 
 
 def _has_refused(records: Sequence[Record], reasons: frozenset[RefusalReason]) -> bool:

@@ -36,5 +36,5 @@ class Finding:
         is_known = any(record.subject in target.records_of for record in records)
         is_stopped = any(refusal.reason in STOPS_ADMINISTRATIVE for record in records for refusal in record.refusals)
         url = self._links.fresh(target, Channel.EMAIL)
-        letter = Letter(LetterKind.FRESH_LINK, address.strip(), language, url, self._policy.name)
+        letter = Letter(LetterKind.FRESH_LINK, target.mailbox, language, url, self._policy.name)
         await self._outbox.queue(target.write_to, letter, is_sent=is_known and not is_stopped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import msgspec
@@ -27,7 +27,11 @@ class LetterKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter before it is worded. `url` is what its reader is to open, `labels` the choices that it is about."""
+    """A letter before it is worded. `url` is what its reader is to open, `labels` the choices that it is about.
+
+    `address` is the plain address of one mailbox. `headers` are those of one click, where the letter is one that its
+    reader may not have asked for.
+    """
 
     kind: LetterKind
     address: str
@@ -35,6 +39,7 @@ class Letter:
     url: str
     name: str
     labels: tuple[str, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -8,7 +8,7 @@ from string import hexdigits
 
 from prefcenter.domain.address import RULES_VERSIONS, Address, parse, parse_domain
 from prefcenter.domain.digest import HASH_BYTES, Digest, DigestKind
-from prefcenter.domain.errors import InvalidAddress
+from prefcenter.domain.errors import InvalidAddress, InvalidInput
 from prefcenter.domain.terms import AddressKind, Channel
 from prefcenter.security.digests import Digester
 from prefcenter.services.decisions import address_kind
@@ -40,6 +40,13 @@ class Target:
     exacts: frozenset[Digest] = frozenset()
     elsewhere: Sequence[Digest] = ()
     address: Address | None = None
+
+    @property
+    def mailbox(self) -> str:
+        """The exact address, to write to. Raises InvalidInput for a target that is no address in plaintext."""
+        if self.address is None:
+            raise InvalidInput("address: it is needed in plaintext")
+        return self.address.current.exact
 
 
 class Targets:

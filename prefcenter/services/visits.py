@@ -153,11 +153,11 @@ class Visits:
 
     async def mail_fresh_link(self, visit: Visit, language: str) -> bool:
         """Mail the visitor a link that shows everything; False where their mailbox had enough letters."""
-        address = _known(visit)
+        _known(visit)
         if visit.channel is not Channel.EMAIL:
             raise ActRefused("only an email address can be sent a link")
         url = self._services.links.fresh(visit.target, visit.channel)
-        letter = Letter(LetterKind.FRESH_LINK, address, language, url, self._policy.name)
+        letter = Letter(LetterKind.FRESH_LINK, visit.target.mailbox, language, url, self._policy.name)
         return await self._services.outbox.queue(visit.target.write_to, letter)
 
     async def _ask(self, visit: Visit, language: str) -> bool:
@@ -165,7 +165,7 @@ class Visits:
         records = await self._records(visit.target)
         waiting = await self._services.own_acts.waiting(visit.target)
         cells = list(dict.fromkeys(grant.cell for grant in waiting))
-        return await self._services.confirmations.ask(visit.target, _known(visit), records, cells, language)
+        return await self._services.confirmations.ask(visit.target, records, cells, language)
 
     def _undo_token(self, visit: Visit, refused: Sequence[object], versions: tuple[int, int] | None) -> str | None:
         if not refused or versions is None:

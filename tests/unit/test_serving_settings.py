@@ -90,3 +90,43 @@ def test_keys_do_not_come_over_a_connection_that_others_can_change(jwks: str) ->
     with pytest.raises(InvalidInput, match=f"^{PORTAL_VARIABLES[-1]}: expected a file, or a URL") as caught:
         read_serving_settings({**PORTAL, PORTAL_VARIABLES[-1]: jwks})
     assert jwks not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtps://mail.example", ("mail.example", 465, "tls", None, None)),
+        ("smtps://u:p%40ss@mail.example:4465", ("mail.example", 4465, "tls", "u", "p@ss")),
+        ("smtp+starttls://u%2Bx:p@mail.example", ("mail.example", 587, "starttls", "u+x", "p")),
+        ("smtp://127.0.0.1:2525", ("127.0.0.1", 2525, "none", None, None)),
+    ],
+)
+def test_a_mail_host_is_told_by_a_url(url: str, expected: tuple[object, ...]) -> None:
+    mail = read_serving_settings({"PREFCENTER_SMTP_URL": url, "PREFCENTER_MAIL_FROM": "p@example.com"}).mail
+    assert mail is not None
+    assert (mail.host, mail.port, mail.security, mail.user, mail.password) == expected
+    assert mail.sender == "p@example.com"
+    assert "p@ss" not in repr(mail)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example",
+        "smtp://u:secret@mail.example",
+        "https://mail.example",
+        "smtps://",
+        "smtps://h:secret",
+        "smtps://[",
+    ],
+)
+def test_a_mail_host_that_cannot_be_used_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(InvalidInput, match="^PREFCENTER_SMTP_URL: expected") as caught:
+        read_serving_settings({"PREFCENTER_SMTP_URL": url, "PREFCENTER_MAIL_FROM": "p@example.com"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sender", ["", "nobody", "P <p@example.com>", "p@example.com\nBcc: k@example.com", "a@b@c"])
+def test_letters_come_from_one_plain_address(sender: str) -> None:
+    with pytest.raises(InvalidInput, match="^PREFCENTER_MAIL_FROM: expected"):
+        read_serving_settings({"PREFCENTER_SMTP_URL": "smtps://mail.example", "PREFCENTER_MAIL_FROM": sender})

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from prefcenter.settings import HOME_VARIABLE, STORE_VARIABLE, VARIABLES, Settings, read_settings
+from prefcenter.domain.errors import InvalidInput
+from prefcenter.settings import BASE_URL_VARIABLE, HOME_VARIABLE, STORE_VARIABLE, VARIABLES, Settings, read_settings
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 
@@ -80,3 +81,39 @@ def test_a_store_url_is_never_shown_for_it_may_hold_a_password(tmp_path: Path) -
 def test_settings_do_not_change(tmp_path: Path) -> None:
     with pytest.raises(FrozenInstanceError):
         read_settings({}, tmp_path).home = tmp_path / "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", "http://127.0.0.1:8080"),
+        ("https://preferences.example/", "https://preferences.example"),
+        ("https://preferences.example:8443/people", "https://preferences.example:8443/people"),
+        ("http://localhost:9000", "http://localhost:9000"),
+    ],
+)
+def test_links_begin_with_the_base_url(text: str, url: str) -> None:
+    assert read_settings({BASE_URL_VARIABLE: text}).site.base_url == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("preferences.example", "http://preferences.example", "ftp://preferences.example", "https://"),
+        *("https://u:p@preferences.example", "https://preferences.example?a", "https://preferences.example#a"),
+        *("https://preferences.example/a b", "https://preferences.example:port", "https://[", "https://é.example"),
+    ],
+)
+def test_a_base_url_that_mail_programs_would_not_send_to_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^{BASE_URL_VARIABLE}: expected https://HOST"):
+        read_settings({BASE_URL_VARIABLE: text})
+
+
+def test_letters_go_out_where_a_mail_host_is_named() -> None:
+    assert not read_settings({}).site.sends_mail
+    assert read_settings({"PREFCENTER_SMTP_URL": "smtps://mail.example"}).site.sends_mail
+
+
+def test_a_moved_home_keeps_its_site(tmp_path: Path) -> None:
+    settings = read_settings({BASE_URL_VARIABLE: "https://preferences.example"}, tmp_path / "here")
+    assert settings.moved_to(tmp_path / "there").site == settings.site

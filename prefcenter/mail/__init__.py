@@ -1,0 +1,1 @@
+"""Letters to people: worded, made into messages, and handed to a mail host from the outbox."""
