@@ -121,12 +121,12 @@ def test_a_mail_host_is_told_by_a_url(url: str, expected: tuple[object, ...]) ->
     ],
 )
 def test_a_mail_host_that_cannot_be_used_is_refused_and_not_shown(url: str) -> None:
-    with pytest.raises(InvalidInput, match="^PREFCENTER_SMTP_URL: expected") as caught:
+    with pytest.raises(InvalidInput, match=r"^PREFCENTER_SMTP_URL: expected") as caught:
         read_serving_settings({"PREFCENTER_SMTP_URL": url, "PREFCENTER_MAIL_FROM": "p@example.com"})
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("sender", ["", "nobody", "P <p@example.com>", "p@example.com\nBcc: k@example.com", "a@b@c"])
 def test_letters_come_from_one_plain_address(sender: str) -> None:
-    with pytest.raises(InvalidInput, match="^PREFCENTER_MAIL_FROM: expected"):
+    with pytest.raises(InvalidInput, match=r"^PREFCENTER_MAIL_FROM: expected"):
         read_serving_settings({"PREFCENTER_SMTP_URL": "smtps://mail.example", "PREFCENTER_MAIL_FROM": sender})
