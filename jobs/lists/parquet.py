@@ -232,7 +232,8 @@ def texts_of(values: pa.Array, name: str, column: Column) -> Sequence[str]:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        return ["" if text is None else text for text in values.to_pylist()]
+        texts: list[str] = values.fill_null("").to_pylist()
+        return texts
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         return ["" if number is None else text_of(number) for number in values.to_pylist()]
     if pa.types.is_null(values.type):

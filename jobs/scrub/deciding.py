@@ -134,7 +134,7 @@ class RowDecider:
             _AddressCells(column, choice.channel, class_of_column(plan, choice, column))
             for column, choice in zip(found.addresses, plan.choices, strict=True)
         ]
-        self._row_of: dict[int, DecidedRow] = {}
+        self._row_of: dict[tuple[int, ...], DecidedRow] = {}
         self.tally = Tally()
         self.valid_until_ms = at_ms + policy.decision_ttl_hours * MS_PER_HOUR
 
@@ -154,14 +154,13 @@ class RowDecider:
         return rows
 
     def _rows(self, outcomes: Sequence[Sequence[Outcome]]) -> Sequence[DecidedRow]:
-        """Rows of one address are few different ones, so each is made once."""
-        if len(outcomes) > 1:
-            return [DecidedRow(outcome_of_row(cells), cells) for cells in zip(*outcomes, strict=True)]
+        """There are few different rows, so each is made once; outcomes are told apart by what objects they are."""
+        keys = list(zip(*(map(id, column) for column in outcomes), strict=True))
         row_of = self._row_of
-        for outcome, _ in _counted(outcomes[0]):
-            if id(outcome) not in row_of:
-                row_of[id(outcome)] = DecidedRow(outcome)
-        return [row_of[id(outcome)] for outcome in outcomes[0]]
+        for key, cells in dict(zip(keys, zip(*outcomes, strict=True), strict=True)).items():
+            if key not in row_of:
+                row_of[key] = DecidedRow(cells[0]) if len(cells) == 1 else DecidedRow(outcome_of_row(cells), cells)
+        return [row_of[key] for key in keys]
 
     def _classes(self, batch: RowBatch) -> Sequence[AddressClass | None]:
         """What the class column states of each row."""
