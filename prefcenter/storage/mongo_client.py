@@ -14,6 +14,7 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient as Client
 from motor.motor_asyncio import AsyncIOMotorClientSession as Session
 from motor.motor_asyncio import AsyncIOMotorDatabase as Database
+from pymongo.read_concern import ReadConcern
 
 from prefcenter.storage.mongo_url import MongoUrl
 
@@ -73,8 +74,8 @@ class MongoConnection:
         self, pipeline: Sequence[Document], resume_after: Mapping[str, Any] | None, wait_ms: int
     ) -> Stream:
         """A change stream over the database, from now on or from where a token says."""
-        stream = self.database.watch(pipeline, resume_after=resume_after, max_await_time_ms=wait_ms)
-        return Stream(stream)
+        database = self.database.with_options(read_concern=ReadConcern("majority"))  # streams take no other
+        return Stream(database.watch(pipeline, resume_after=resume_after, max_await_time_ms=wait_ms))
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -72,11 +72,7 @@ async def test_of_processes_that_write_over_one_version_one_wins(open_again: Ope
             *(append_one(store, known, refused(f"writer-{number}")) for number, store in enumerate(stores)),
             return_exceptions=True,
         )
-        assert sorted(type(outcome).__name__ for outcome in outcomes) == [
-            "Record",
-            "VersionConflict",
-            "VersionConflict",
-        ]
+        assert sum(isinstance(outcome, VersionConflict) for outcome in outcomes) == 2
         winners = [outcome for outcome in outcomes if isinstance(outcome, Record)]
         for store in stores:
             assert list(await store.load("acme", [known.subject])) == winners
