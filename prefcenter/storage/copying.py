@@ -44,7 +44,11 @@ RECEIPTS = "receipts"
 SENDS = "sends"
 """Number of the purpose, digest and campaign; kind, key and rules; time."""
 
-TABLES = (TERMS, POLICIES, IMPORTS, RECORDS, EVENTS, SEALED, RECEIPTS, SENDS)
+LETTERS = "letters"
+"""Number; kind, key, rules and digest of whom it goes to; times it was queued and is due (none: it is over), attempts,
+content."""
+
+TABLES = (TERMS, POLICIES, IMPORTS, RECORDS, EVENTS, SEALED, RECEIPTS, SENDS, LETTERS)
 """In the order that they are copied in: what others name comes before them."""
 
 Row = Sequence[Any]

@@ -15,7 +15,7 @@ from prefcenter.domain.errors import StoreDamaged, StoreError
 from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.security.seals import Sealer
 from prefcenter.services.ports import ApiKey, Receipt, Send
-from prefcenter.storage.copying import EVENTS, IMPORTS, POLICIES, RECEIPTS, RECORDS, SEALED, SENDS, TERMS, Row
+from prefcenter.storage.copying import EVENTS, IMPORTS, LETTERS, POLICIES, RECEIPTS, RECORDS, SEALED, SENDS, TERMS, Row
 from prefcenter.storage.mongo_documents import (
     event_id,
     owned_id,
@@ -24,6 +24,7 @@ from prefcenter.storage.mongo_documents import (
     subject_fields,
 )
 from prefcenter.storage.mongo_ledger import Ledger, sealed_ledger
+from prefcenter.storage.mongo_letters import letter_document, letter_row
 from prefcenter.storage.mongo_receipts import holds_receipt, sealed_receipt
 from prefcenter.storage.mongo_schema import COPY, check_version, complete, opened_database
 from prefcenter.storage.mongo_sealed import holds_sealed, sealed_document
@@ -72,6 +73,7 @@ class MongoArchive:
             RECEIPTS: (_receipt_row, "_id"),
             SENDS: (_send_row, "_id"),
             SEALED: (_sealed_row, "_id"),
+            LETTERS: (letter_row, "_id"),
         }
         self._writers: Mapping[str, Callable[[Sealer, int, Row], Document]] = {
             TERMS: lambda sealer, number, row: sealed_term(sealer, number, *row),
@@ -167,6 +169,8 @@ class MongoArchive:
             self._database["records"].insert_many([_record_document(number, row) for row in rows])
         elif table == EVENTS:
             self._database["events"].insert_many([_event_document(number, row) for row in rows])
+        elif table == LETTERS:
+            self._put(table, [letter_document(sealer, controller, number, row) for row in rows])
         else:
             self._put(table, [self._writers[table](sealer, number, row) for row in rows])
 

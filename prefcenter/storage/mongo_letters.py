@@ -13,7 +13,10 @@ from prefcenter.services.ports import LETTERS_COUNTED_MS, WaitingLetter
 from prefcenter.storage.mongo_documents import plain, subject_fields, subject_of
 from prefcenter.storage.mongo_writing import Writing
 
-ID_BYTES = 8
+ID_BITS = 62
+"""As in the embedded store, so that a letter keeps its number when stores are copied."""
+
+_DAMAGED = "collection letters: a document was altered; run `prefcenter audit verify`"
 _FIELDS = ("_id", "controller", "digest", "kind", "digest_key", "rules", "queued_ms", "due_ms", "attempts", "content")
 
 
@@ -39,7 +42,7 @@ async def queue_letter(
     over = {"controller": number, "due_ms": None, "queued_ms": {"$lte": since_ms}}
     await letters.delete_many(over, session=session)
     made = {
-        "_id": f"{controller}/{secrets.token_hex(ID_BYTES)}",
+        "_id": _id_of(controller, secrets.randbits(ID_BITS)),
         "controller": number,
         "digest": subject.value,
         **subject_fields(subject),
@@ -81,6 +84,27 @@ async def change_letter(writing: Writing, controller: str, letter_id: str, due_m
     await writing.finish()
 
 
+def letter_row(sealer: Sealer, document: Mapping[str, Any]) -> Sequence[Any]:
+    """A letter as copies of stores carry it. Raises StoreDamaged for an altered one."""
+    if not holds_letter(sealer, document):
+        raise StoreDamaged(_DAMAGED)
+    number = int(document["_id"].rpartition("/")[2], 16)
+    subject = (document["kind"], document["digest_key"], document["rules"], document["digest"])
+    times = (document["queued_ms"], document["due_ms"], document["attempts"])
+    return [plain(field) for field in (number, *subject, *times, document["content"])]
+
+
+def letter_document(sealer: Sealer, controller: str, controller_id: int, row: Sequence[Any]) -> dict[str, Any]:
+    """The document of a letter that a copy of a store brought."""
+    number, kind, digest_key, rules, value, *rest = row
+    content = (_id_of(controller, number), controller_id, value, kind, digest_key, rules, *rest)
+    return _document(sealer, dict(zip(_FIELDS, content, strict=True)))
+
+
+def _id_of(controller: str, number: int) -> str:
+    return f"{controller}/{number:016x}"
+
+
 async def drop_letters_to(writing: Writing, subjects: Iterable[Digest]) -> None:
     """Drop all letters to a person who is erased."""
     theirs = {"digest": {"$in": [subject.value for subject in subjects]}, "controller": writing.number}
@@ -105,7 +129,7 @@ def _sealed(document: Mapping[str, Any]) -> Sequence[Field]:
 
 def _read(sealer: Sealer, controller: str, document: Mapping[str, Any]) -> WaitingLetter:
     if not holds_letter(sealer, document):
-        raise StoreDamaged("collection letters: a document was altered; run `prefcenter audit verify`")
+        raise StoreDamaged(_DAMAGED)
     subject = subject_of(document, document["digest"])
     times = int(document["queued_ms"]), int(document["attempts"]) + 1
     return WaitingLetter(document["_id"], controller, subject, *times, document["content"])

@@ -13,10 +13,11 @@ from prefcenter.domain.errors import StoreDamaged, StoreError
 from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.security.seals import Field, Sealer
 from prefcenter.services.ports import ApiKey
-from prefcenter.storage.copying import EVENTS, IMPORTS, POLICIES, RECEIPTS, RECORDS, SEALED, SENDS, TERMS, Row
+from prefcenter.storage.copying import EVENTS, IMPORTS, LETTERS, POLICIES, RECEIPTS, RECORDS, SEALED, SENDS, TERMS, Row
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_api_keys import api_keys, put_api_key
 from prefcenter.storage.sqlite_ledger import last_head, row_partition
+from prefcenter.storage.sqlite_letters import letter_rows, put_letter_rows
 from prefcenter.storage.sqlite_schema import (
     APPLICATION_ID,
     COPYING_APPLICATION_ID,
@@ -103,6 +104,7 @@ class SqliteArchive:
             RECORDS: self._records,
             EVENTS: self._events,
             SEALED: self._sealed,
+            LETTERS: self._letters,
         }
 
     # Source
@@ -155,6 +157,9 @@ class SqliteArchive:
             self._require_seal(controller, SEALED, key, mac, "sealed", row_id, *subject, content)
             yield (*subject, content)
 
+    def _letters(self, controller: str, number: int, _: Row) -> Iterator[Row]:
+        return letter_rows(self._connection, self._sealers[controller], number)
+
     def _require_seal(self, controller: str, table: str, key: int, mac: bytes, label: str, *fields: Field) -> None:
         if not self._sealers[controller].holds(key, mac, label, *fields):
             raise StoreDamaged(f"table {table}: a row was altered; run `prefcenter audit verify`")
@@ -189,6 +194,7 @@ class SqliteArchive:
             RECORDS: self._take_records,
             EVENTS: self._take_events,
             SEALED: self._take_sealed,
+            LETTERS: partial(put_letter_rows, self._connection),
         }
         with self._transaction():
             if table in takers:

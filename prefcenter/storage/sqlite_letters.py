@@ -104,6 +104,22 @@ def letter_faults(connection: sqlite3.Connection, sealer: Sealer, controller_id:
             yield "table letters: a row was altered"
 
 
+def letter_rows(connection: sqlite3.Connection, sealer: Sealer, controller_id: int) -> Iterator[Row]:
+    """A controller's letters as copies of stores carry them. Raises StoreDamaged for an altered one."""
+    query = f"SELECT {_CONTENT}, key, mac FROM letters WHERE controller = ? ORDER BY id"  # noqa: S608 - our own names
+    for *content, key, mac in connection.execute(query, (controller_id,)):
+        if not sealer.holds(key, mac, "letter", *_sealed(content)):
+            raise StoreDamaged(_DAMAGED)
+        letter_id, _, *subject, queued_ms, due_ms, attempts, letter = content
+        yield (letter_id, *subject, queued_ms, None if letter is None else due_ms, attempts, letter)
+
+
+def put_letter_rows(connection: sqlite3.Connection, sealer: Sealer, controller_id: int, rows: Sequence[Row]) -> None:
+    """Keep letters that a copy of a store brought."""
+    for letter_id, *rest in rows:
+        _put(connection, sealer, (letter_id, controller_id, *rest))
+
+
 def _put(connection: sqlite3.Connection, sealer: Sealer, content: Row) -> None:
     key = sealer.active_key_id
     row = (*content, key, sealer.seal(key, "letter", *_sealed(content)))

@@ -45,6 +45,7 @@ async def fill(url: str, keyring: Keyring) -> None:
     await append_one(store, gone, erased(NOW + 3))
     await store.append("acme", [sealed_contact("kim"), first_refusal("lee")], receipt=a_receipt())
     await store.record_sends("acme", "offers", [a_send("lee")], forget_before_ms=0)
+    await store.queue_letter("acme", a_digest("kim"), b"a sealed letter", NOW, letters_max=3)
     await store.append("globex", [first_refusal("pat")])
     await store.adopt_policy("globex", DOCUMENT, instead_of=None)
     await store.close()
@@ -130,7 +131,7 @@ def test_a_change_of_any_field_is_found(patient: Patient, name: str, field: str)
     assert patient.audited_after(harm).findings
 
 
-MAY_GO_UNNOTICED = {"meta", "imports", "receipts", "sends", "sealed", "api_keys"}
+MAY_GO_UNNOTICED = {"meta", "imports", "receipts", "sends", "sealed", "api_keys", "letters"}
 """What nothing else speaks of: it can be missed by nobody, and its absence permits nothing that was refused."""
 
 
