@@ -48,8 +48,8 @@ class OwnActs:
     async def opt_out(self, target: Target, scopes: Sequence[Scope], source: str) -> Outcome:
         """Refuse all scopes in one commit.
 
-        Mail programs and people send it again and again. Where the same no stands already nothing is written, so that
-        replays leave one event; after a later consent it is a new no.
+        Mail programs and people send it again and again. Where the same no from the same minute stands nothing is
+        written, so that replays leave one event; later, or after a consent, it is a new no.
         """
         check_slug(source, "source")
         for scope in scopes:

@@ -16,6 +16,7 @@ from prefcenter.domain.errors import UnknownContact
 from prefcenter.domain.events import Paused, Refusal, Refused
 from prefcenter.domain.record import Record, sets_aside
 from prefcenter.domain.terms import KIND_OF_CHANNEL, Channel, RefusalReason
+from prefcenter.domain.time import EQUAL_WITHIN_MS
 from prefcenter.services.acts import Drafts
 from prefcenter.services.ports import Store
 from prefcenter.services.targets import Target
@@ -66,17 +67,25 @@ def fold_far(drafts: Drafts, target: Target, event: Refused | Paused, *, unless_
 
 
 def stands_already(record: Record, event: Refused, dossier: Sequence[Record]) -> bool:
-    """Whether the same refusal from the same source is on the record, and no consent there or in the dossier later.
+    """Whether the same refusal from the same source and minute is on the record, and no consent there or in the
+    dossier later.
 
+    An older one does not say as much: a consent from in between may be imported yet, and must not set this one aside.
     Whether such a consent is in force still does not matter: the same refusal once more never does harm. One from
     another source is another act: what comes from the page can be taken back, and must not take this one with it.
     """
     said = (event.reason, event.scope, event.source)
-    alike = [old for old in record.refusals if (old.reason, old.scope, old.source) == said]
+    recent = [old for old in record.refusals if is_as_late(old, event.received_ms)]
+    alike = [old for old in recent if (old.reason, old.scope, old.source) == said]
     consents = [(grant, holder) for holder in dossier for grant in holder.grants]
     return any(
         not any(sets_aside(grant, old, same_record=holder is record) for grant, holder in consents) for old in alike
     )
+
+
+def is_as_late(refusal: Refusal, now_ms: int) -> bool:
+    """Whether a refusal counts as one of now: no consent from in between could be later than it."""
+    return now_ms - refusal.at.time_ms <= EQUAL_WITHIN_MS
 
 
 def _reached(drafts: Drafts, target: Target, event: Refused | Paused) -> Iterator[Digest]:

@@ -7,7 +7,7 @@ writer in between is no reason to lose one. How far an act reaches is said in `p
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefcenter.domain.decision import Request, decide, may_open_a_refusal, standing_refusal
 from prefcenter.domain.digest import Digest, DigestKind
@@ -36,7 +36,7 @@ from prefcenter.services.contact_files import ContactFiles
 from prefcenter.services.decisions import address_kind
 from prefcenter.services.erasure import Erasure
 from prefcenter.services.ports import Change, Clock, Store
-from prefcenter.services.reach import contact_of, fold_far, load_within_reach
+from prefcenter.services.reach import contact_of, fold_far, is_as_late, load_within_reach
 from prefcenter.services.slugs import check_slug
 from prefcenter.services.targets import Addressee, ContactId, Target, Targets
 
@@ -273,8 +273,7 @@ class Recording:
     def _fold_refusal(
         self, drafts: Drafts, target: Target, cell: Cell, source: str, received_ms: int, stated_ms: int | None
     ) -> Outcome:
-        # What the person may still take back on their page is no reason to leave out what they refuse here.
-        if self._standing(drafts, target, cell, lasting_only=True) in LIFTED_BY_LATER_CONSENT:
+        if self._was_just_refused(drafts, target, cell, received_ms):
             return Outcome.UNCHANGED
         refused = Refused(received_ms, stated_ms, RefusalReason.OPTED_OUT, scope_of(cell), source)
         return Outcome.RECORDED if fold_far(drafts, target, refused) else Outcome.UNCHANGED
@@ -301,13 +300,19 @@ class Recording:
         request = _request(target, event.cell)
         return may_open_a_refusal(self._policy, records, request, self._clock(), event.expires_ms)
 
-    def _standing(
-        self, drafts: Drafts, target: Target, cell: Cell, *, lasting_only: bool = False
-    ) -> RefusalReason | None:
-        records, now_ms = drafts.existing((*target.records_of, *target.elsewhere)), self._clock()
-        if lasting_only:
-            records = [lasting(record, now_ms) for record in records]
-        return standing_refusal(self._policy, records, _request(target, cell), now_ms)
+    def _was_just_refused(self, drafts: Drafts, target: Target, cell: Cell, received_ms: int) -> bool:
+        """Whether the person's no to a cell stands for good, and is as late as one of now.
+
+        What they may still take back on their page is no reason to leave out what they refuse here.
+        """
+        now_ms = self._clock()
+        records = [
+            replace(record, refusals=tuple(old for old in record.refusals if is_as_late(old, received_ms)))
+            for record in drafts.existing((*target.records_of, *target.elsewhere))
+        ]
+        lasting_ones = [lasting(record, now_ms) for record in records]
+        standing = standing_refusal(self._policy, lasting_ones, _request(target, cell), now_ms)
+        return standing in LIFTED_BY_LATER_CONSENT
 
     def _is_permitted(self, drafts: Drafts, target: Target, cell: Cell) -> bool:
         records = drafts.existing((*target.records_of, *target.elsewhere))

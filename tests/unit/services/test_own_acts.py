@@ -12,7 +12,7 @@ from prefcenter.services.admission import Consent
 from prefcenter.services.contact_files import Contact, ContactAddress
 from prefcenter.services.links import cell_tag
 from prefcenter.services.recording import Choice, Evidence, scope_of
-from tests.factories import MINUTE, SECOND
+from tests.factories import DAY, MINUTE, SECOND
 from tests.unit.services.people_desk import EMAIL, PAT, PeopleDesk
 
 OFFERS, TIPS, NEWS = Cell("offers", EMAIL), Cell("tips", EMAIL), Cell("news", EMAIL)
@@ -210,3 +210,21 @@ async def test_a_scope_that_binds_nothing_is_refused(desk: PeopleDesk) -> None:
     with pytest.raises(InvalidInput):
         await desk.services.own_acts.choose(target, [EVERYTHING], [], "No Wording!", is_confirmed=False)
     assert await desk.events() == []
+
+
+@pytest.mark.parametrize(("later_ms", "outcome"), [(MINUTE, Outcome.UNCHANGED), (MINUTE + 1, Outcome.RECORDED)])
+async def test_the_same_no_is_a_new_one_after_a_minute(desk: PeopleDesk, later_ms: int, outcome: Outcome) -> None:
+    opted_out = [EVERYTHING], "one-click"
+    await desk.services.own_acts.opt_out(desk.link().target, *opted_out)
+    desk.now_ms += later_ms
+    assert await desk.services.own_acts.opt_out(desk.link().target, *opted_out) is outcome
+
+
+async def test_a_consent_from_between_two_nos_that_comes_in_late_opens_nothing(desk: PeopleDesk) -> None:
+    given_ms = desk.now_ms + DAY
+    for _ in range(2):
+        await desk.services.own_acts.opt_out(desk.link().target, [EVERYTHING], "one-click")
+        desk.now_ms += 2 * DAY
+    late = Consent(OFFERS, "form@1", "form", "person", given_ms)
+    assert await desk.services.recording.record_consent(PAT, late) is Outcome.RECORDED
+    assert await desk.reasons(OFFERS) == ["opted_out"]

@@ -113,6 +113,15 @@ def test_what_is_no_address_has_no_sheet(home: RunningHome, address: str) -> Non
         sheet(home, address, Channel.EMAIL)
 
 
+def test_a_consent_from_between_two_nos_that_comes_in_late_opens_nothing(home: RunningHome) -> None:
+    for day in range(2):
+        home.now_ms = NOW + 2 * day * DAY
+        assert choose(home, (CANDIDATE, False)) == (Outcome.RECORDED,)
+    home.now_ms += DAY
+    home.run(recording_of(home).record_consent(HOME, a_consent(CANDIDATE, given_ms=NOW + DAY)))
+    assert reason(home, HOME, "candidate-contact") == "opted_out"
+
+
 def test_choices_are_recorded_together_and_only_where_they_differ(home: RunningHome) -> None:
     choices = ((MARKETING, True), (CANDIDATE, True))
     assert choose(home, *choices) == (Outcome.RECORDED, Outcome.UNCHANGED)
