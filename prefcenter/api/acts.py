@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import strawberry
 
 from prefcenter.api.authorisation import Forbidden, services_of
@@ -19,7 +21,9 @@ from prefcenter.api.results import (
     recorded_choices,
 )
 from prefcenter.domain.errors import ActRefused, InvalidInput
+from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.services.acts import Outcome
 from prefcenter.services.admission import Consent
 from prefcenter.services.callers import CallerScope
 from prefcenter.services.controller import ControllerServices
@@ -183,7 +187,10 @@ async def record_consent(context: RequestContext, wanted: RecordConsentInput) ->
     consent = Consent(cell_of(wanted.cell), *evidence, wanted.given_at, wanted.expires_at)
     channel = channel_of(context.caller, wanted.channel)
     is_confirmed = context.caller.person is not None
+    is_replay = await services.recording.is_done(once)
     outcome = await services.recording.record_consent(whom, consent, channel, once=once, is_confirmed=is_confirmed)
+    if outcome is Outcome.PENDING and not is_replay:
+        await _ask_person(context, services, whom, channel, [consent.cell])
     return recorded(outcome)
 
 
@@ -193,16 +200,30 @@ async def set_preferences(context: RequestContext, wanted: SetPreferencesInput) 
     if not 1 <= len(wanted.choices) <= CHOICES_MAX:
         raise InvalidInput(f"choices: between 1 and {CHOICES_MAX}")
     once = once_for(context, services, wanted.idempotency_key, "setPreferences", wanted)
+    choices = [Choice(cell_of(choice.cell), choice.wanted) for choice in wanted.choices]
+    channel = channel_of(context.caller, wanted.channel)
+    is_replay = await services.recording.is_done(once)
     outcomes = await services.recording.set_preferences(
         address,
-        [Choice(cell_of(choice.cell), choice.wanted) for choice in wanted.choices],
+        choices,
         wanted.source,
         Evidence(wanted.wording, wanted.method, wanted.actor),
-        channel_of(context.caller, wanted.channel),
+        channel,
         once=once,
         is_confirmed=context.caller.person is not None,
     )
+    waiting = [choice.cell for choice, outcome in zip(choices, outcomes, strict=True) if outcome is Outcome.PENDING]
+    if waiting and not is_replay:
+        await _ask_person(context, services, address, channel, waiting)
     return recorded_choices(outcomes)
+
+
+async def _ask_person(
+    context: RequestContext, services: ControllerServices, address: str, channel: Channel | None, cells: Sequence[Cell]
+) -> None:
+    """What a tool reports over a standing refusal waits for the person, who is asked by mail (OCC-15)."""
+    language = next(iter(context.languages), "en")
+    await services.confirmations.ask_for_reported(address, channel, cells, language)
 
 
 async def pause(context: RequestContext, wanted: PauseInput) -> RecordedAct:

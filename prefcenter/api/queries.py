@@ -21,6 +21,7 @@ from prefcenter.api.decisions import (
     decide_message,
     decide_messages,
 )
+from prefcenter.api.links import LinksInput, MessageLinks, message_links
 from prefcenter.api.pages import PAGE_DEFAULT
 from prefcenter.api.policies import Policy, shown_policy
 from prefcenter.api.preferences import PreferenceSheet, PreferencesInput, preference_sheet
@@ -104,6 +105,20 @@ class Query:
         ] = None,
     ) -> PreferenceSheet:
         return await preference_sheet(info.context, input)
+
+    @strawberry.field(
+        description=(
+            "Unsubscribe and manage links for one message to up to 1,000 addresses; the answers stand in their order,"
+            " null for text that is no address."
+        ),
+        extensions=[Guard(CallerScope.RECORD)],
+    )
+    async def links(
+        self,
+        info: Info,
+        input: Annotated[LinksInput, strawberry.argument(description="The message.")],
+    ) -> list[MessageLinks | None]:
+        return await message_links(info.context, input)
 
     @strawberry.field(description="Who is suppressed, by digest, oldest record first.", extensions=[READS])
     async def suppressions(

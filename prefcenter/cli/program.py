@@ -26,6 +26,7 @@ _COMMANDS = {
     "opt-out": ("prefcenter.cli.acts", "opt_out"),
     "consent": ("prefcenter.cli.acts", "consent"),
     "suppress": ("prefcenter.cli.acts", "suppress"),
+    "link": ("prefcenter.cli.linking", "link"),
     "lift": ("prefcenter.cli.acts", "lift"),
     "import": ("prefcenter.cli.importing", "import_list"),
     "scrub": ("prefcenter.cli.scrubbing", "scrub"),

@@ -9,11 +9,11 @@ from prefcenter.domain.events import Cell
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import Record
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
-from prefcenter.security.digests import Digester
 from prefcenter.services.acts import Outcome
 from prefcenter.services.links import CONFIRMED_CELLS_MAX, Link, Links, cell_tag
 from prefcenter.services.outbox import LETTERS_AN_HOUR_MAX, Letter, LetterKind, Outbox
 from prefcenter.services.own_acts import OwnActs
+from prefcenter.services.ports import Store
 from prefcenter.services.targets import Target, Targets
 
 NOT_WRITTEN_TO = frozenset({RefusalReason.MINOR, RefusalReason.RESTRICTED, RefusalReason.LEGAL})
@@ -25,9 +25,12 @@ OTHERS_LETTERS_AN_HOUR_MAX = 1
 class Confirmations:
     """The confirmations of one controller."""
 
-    def __init__(self, policy: Policy, digester: Digester, own_acts: OwnActs, links: Links, outbox: Outbox) -> None:
+    def __init__(
+        self, policy: Policy, targets: Targets, store: Store, own_acts: OwnActs, links: Links, outbox: Outbox
+    ) -> None:
         self._policy = policy
-        self._targets = Targets(policy.country, digester)
+        self._targets = targets
+        self._store = store
         self._own_acts = own_acts
         self._links = links
         self._outbox = outbox
@@ -41,15 +44,20 @@ class Confirmations:
             return False
         return await self._write(target, cells, language, LETTERS_AN_HOUR_MAX)
 
-    async def ask_for_reported(self, address: str, cell: Cell, records: Sequence[Record], language: str) -> bool:
-        """Write to a person whom somebody else reports to consent. Whoever may get no message at all gets none.
+    async def ask_for_reported(self, text: str, channel: Channel | None, cells: Sequence[Cell], language: str) -> bool:
+        """Write to a person whom somebody else reports to consent; False where no letter was queued.
 
-        One letter an hour at most: a tool may report a thousand times what a person never said.
+        Whoever may get no message at all gets none, and nobody more than one an hour: a tool may report a thousand
+        times what a person never said. Without a mail host the consents just wait.
         """
+        target = self._targets.of(text, cells[0].channel or channel)
+        if not self._outbox.is_open or target.address is None or target.address.kind is not AddressKind.EMAIL:
+            return False
+        known = self._targets.to_weigh(target)
+        records = await self._store.load(self._policy.controller, [*known.records_of, *known.elsewhere])
         if _has_refused(records, STOPS_ADMINISTRATIVE):
             return False
-        target = self._targets.of_kind(address, AddressKind.EMAIL)
-        return await self._write(target, [cell], language, OTHERS_LETTERS_AN_HOUR_MAX)
+        return await self._write(target, cells, language, OTHERS_LETTERS_AN_HOUR_MAX)
 
     async def pending(self, link: Link) -> Sequence[Cell]:
         """What a link would confirm: the choices that still wait."""

@@ -84,7 +84,8 @@ class ControllerServices:
 
     @cached_property
     def confirmations(self) -> Confirmations:
-        return Confirmations(self.policy, self.digester, self.own_acts, self.links, self.outbox)
+        targets = Targets(self.policy.country, self.digester)
+        return Confirmations(self.policy, targets, self.store, self.own_acts, self.links, self.outbox)
 
     @cached_property
     def visits(self) -> Visits:
@@ -100,7 +101,7 @@ class ControllerServices:
 
     @cached_property
     def data_signals(self) -> DataSignals:
-        return DataSignals(self.policy, self.own_acts)
+        return DataSignals(self.policy, Targets(self.policy.country, self.digester), self.own_acts)
 
     @cached_property
     def importing(self) -> Importing:

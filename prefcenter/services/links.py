@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from prefcenter.domain.errors import ActRefused, InvalidInput
+from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.policy import Policy, Purpose
 from prefcenter.domain.terms import Channel
@@ -78,19 +78,25 @@ class Links:
         self._purposes = dict(_tagged(policy))
 
     def of_message(self, address: str, purpose: str, channel: Channel, campaign: str | None = None) -> MailLinks:
-        """The links of one message of a purpose. Raises InvalidAddress, InvalidInput, ActRefused."""
-        (links,) = self.of_messages([address], purpose, channel, campaign)
-        return links
+        """The links of one message of a purpose. Raises InvalidAddress, InvalidInput, ActRefused.
+
+        `campaign` is the tool's own name of what is sent.
+        """
+        named, about = self._about(purpose, channel, campaign)
+        return self._of_address(address, channel, named, about)
 
     def of_messages(
         self, addresses: Sequence[str], purpose: str, channel: Channel, campaign: str | None = None
-    ) -> Sequence[MailLinks]:
-        """The links of one message to each address, in their order. `campaign` is the tool's own name of it."""
-        named = self._checked_purpose(purpose, channel)
-        if campaign is not None and not _CAMPAIGN.fullmatch(campaign):
-            raise InvalidInput("campaign: expected 1 to 100 printable ASCII characters without spaces")
-        about = _purpose_tag(named.id) + (_NO_CAMPAIGN if campaign is None else tag("campaign", campaign))
-        return [self._of_target(self._targets.of(address, channel), channel, named, about) for address in addresses]
+    ) -> Sequence[MailLinks | None]:
+        """The links of one message to each address, in their order; None for text that is no address."""
+        named, about = self._about(purpose, channel, campaign)
+        made: list[MailLinks | None] = []
+        for address in addresses:
+            try:
+                made.append(self._of_address(address, channel, named, about))
+            except InvalidAddress:
+                made.append(None)
+        return made
 
     def fresh(self, target: Target, channel: Channel) -> str:
         """The URL of the page for somebody who just asked for it by their address."""
@@ -133,9 +139,17 @@ class Links:
                 return Link(token.kind, token.channel, target, issued_ms, undoes=undoes)
         return Link(token.kind, token.channel, target, issued_ms)
 
-    def _of_target(self, target: Target, channel: Channel, purpose: Purpose, about: bytes) -> MailLinks:
+    def _about(self, purpose: str, channel: Channel, campaign: str | None) -> tuple[Purpose, bytes]:
+        """The purpose of a message, and what its links are about."""
+        named = self._checked_purpose(purpose, channel)
+        if campaign is not None and not _CAMPAIGN.fullmatch(campaign):
+            raise InvalidInput("campaign: expected 1 to 100 printable ASCII characters without spaces")
+        return named, _purpose_tag(named.id) + (_NO_CAMPAIGN if campaign is None else tag("campaign", campaign))
+
+    def _of_address(self, address: str, channel: Channel, purpose: Purpose, about: bytes) -> MailLinks:
+        target = self._targets.of(address, channel)
         if target.exact is None:
-            raise InvalidInput("address: a whole domain gets no message")
+            raise InvalidAddress("is a whole domain, which gets no message")
         unsubscribe_url = self._site.unsubscribe_url(self._seal(LinkKind.UNSUBSCRIBE, target, channel, about))
         manage_url = self._site.page_url(self._seal(LinkKind.MANAGE, target, channel, about))
         headers = self._headers(unsubscribe_url, purpose) if channel is Channel.EMAIL else {}

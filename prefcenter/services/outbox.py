@@ -56,9 +56,14 @@ class Outbox:
         self._clock = clock
         self._site = site
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is queued will go out."""
+        return self._site.sends_mail
+
     def require_mail(self) -> None:
         """Raise MailUnavailable where nothing queued would ever go out."""
-        if not self._site.sends_mail:
+        if not self.is_open:
             raise MailUnavailable("no mail host is set up here, so nothing can be sent to this address")
 
     async def queue(

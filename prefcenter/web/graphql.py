@@ -22,6 +22,7 @@ from prefcenter.api.errors import as_shown
 from prefcenter.api.requests import GraphQLRequest, read_json, read_request
 from prefcenter.api.schema import PreferenceSchema
 from prefcenter.domain.errors import InvalidInput
+from prefcenter.web.data_signals import is_signalled
 from prefcenter.web.errors import HttpError, Unauthenticated, error_response
 from prefcenter.web.graphql_sockets import SocketLimits, SubscriptionView
 from prefcenter.web.keys import CALLER, REQUEST_ID
@@ -83,12 +84,20 @@ class GraphQLView:
         context = RequestContext(
             self._home, request[CALLER], request[REQUEST_ID], read_languages(request.headers.get("Accept-Language"))
         )
+        await self._honour_signal(request)
         try:
             async with asyncio.timeout(self._limits.request_seconds_max):
                 result = await self._execute(wanted, context)
         except TimeoutError:
             return error_response(_TOO_SLOW, request[REQUEST_ID])
         return _response(result, media_type)
+
+    async def _honour_signal(self, request: web.Request) -> None:
+        """Global Privacy Control of a signed-in person's own request; a tool's speaks of nobody."""
+        person = request[CALLER].person
+        if person is not None and is_signalled(request):
+            services = await self._home.controller(person.controller)
+            await services.data_signals.honour_of(person.address, person.channel)
 
     async def _execute(self, wanted: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         try:

@@ -65,8 +65,14 @@ def test_a_list_on_an_address_of_this_machine_is_one_of_localhost(url: str) -> N
 def test_links_of_many_stand_in_the_order_of_the_addresses() -> None:
     addresses = [f"person{number}@example.com" for number in range(20)]
     made = links().of_messages(addresses, "offers", EMAIL)
-    subjects = [link.target.write_to for item in made if (link := opened(item.unsubscribe_url)) is not None]
+    found = [opened(item.unsubscribe_url) for item in made if item is not None]
+    subjects = [link.target.write_to for link in found if link is not None]
     assert subjects == [Targets("GB", Digester(KEYRING, "acme")).of(one, EMAIL).write_to for one in addresses]
+
+
+def test_text_that_is_no_address_has_no_links_and_harms_no_other() -> None:
+    made = links().of_messages(["nobody", PAT, "@acme.example"], "offers", EMAIL)
+    assert made == [None, links().of_message(PAT, "offers", EMAIL), None]
 
 
 @pytest.mark.parametrize(
