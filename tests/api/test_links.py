@@ -21,7 +21,7 @@ from tests.api.served_api import ANY_DOCUMENT, CONTROLLER, NOW, Api
 
 PAT = "pat@acme.example"
 CELL = {"message": {"purpose": "client-marketing", "channel": "email"}}
-CONSENT = {
+CONSENT: dict[str, Any] = {
     "whom": {"address": PAT},
     "cell": CELL,
     "wording": "stand@1",

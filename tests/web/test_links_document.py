@@ -24,7 +24,8 @@ def what_curl_sends(command: str) -> tuple[str, object]:
     """The method and body of a command, for the options that the document uses."""
     program, *arguments = shlex.split(command)
     assert program == "curl"
-    method, body = "GET", None
+    method: str = "GET"
+    body: object = None
     options = iter(arguments[:-1])
     for option in options:
         match option:
