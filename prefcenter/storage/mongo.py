@@ -224,9 +224,9 @@ class MongoStore:
 
     async def put_api_key(self, key: ApiKey) -> None:
         self._require_open()
-        sealer, connection = self._sealers[WHOLE_STORE], self._connection
+        sealers, connection = self._sealers, self._connection
         with mongo_errors():
-            await self._writer.beside_ledgers(lambda session: put_api_key(connection.database, sealer, key, session))
+            await self._writer.beside_ledgers(lambda session: put_api_key(connection.database, sealers, key, session))
 
     async def adopt_policy(self, controller: str, document: str, *, instead_of: str | None) -> None:
         await self._write(controller, lambda writing: put_in_force(writing, document, instead_of))

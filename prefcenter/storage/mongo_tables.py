@@ -164,11 +164,13 @@ def read_api_key(sealer: Sealer, document: Document) -> ApiKey:
     return api_key_from(content)
 
 
-async def put_api_key(database: Database[Any], sealer: Sealer, new: ApiKey, session: Session) -> None:
+async def put_api_key(database: Database[Any], sealers: SealerByController, new: ApiKey, session: Session) -> None:
     """Keep the state of an API key; a revocation and a last use that are on record are not taken back."""
+    sealer = sealers[WHOLE_STORE]
     found = await database["api_keys"].find_one({"_id": new.id}, session=session)
     document = sealed_api_key(sealer, new if found is None else merged(read_api_key(sealer, found), new))
     await database["api_keys"].replace_one({"_id": new.id}, document, upsert=True, session=session)
+    await note_key(database, sealers, session)
 
 
 def sealed_api_key(sealer: Sealer, api_key: ApiKey) -> dict[str, Any]:

@@ -102,6 +102,8 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite://{path}"
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(7_200 if os.environ.get("PREFCENTER_SOAK") else 120)
 def test_a_store_that_went_to_mongodb_and_back_says_the_same(tmp_path: Path, keyring: Keyring) -> None:
     first, between, back = sqlite_url(tmp_path / "first"), new_store_url(), sqlite_url(tmp_path / "back")
     asyncio.run(filled(first, keyring, PEOPLE))

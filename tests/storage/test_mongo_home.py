@@ -19,7 +19,7 @@ from prefcenter.settings import Settings, read_settings
 from prefcenter.storage import create_store, make_store, open_store
 from prefcenter.storage.mongo_schema import SCHEMA, opened_database
 from prefcenter.storage.mongo_url import read_mongo_url
-from tests.contract.acts import first_refusal
+from tests.contract.acts import an_api_key, first_refusal
 from tests.mongo_server import new_store_url
 
 POLICIES = Path(__file__).resolve().parents[2] / "fixtures" / "policies"
@@ -99,11 +99,12 @@ def test_a_store_of_a_newer_version_is_not_touched(keyring: Keyring) -> None:
             act()
 
 
-async def test_another_keyring_is_told_at_once(keyring: Keyring) -> None:
+@pytest.mark.parametrize("is_api_key", [True, False])
+async def test_another_keyring_is_told_at_once(keyring: Keyring, is_api_key: bool) -> None:
     url = new_store_url()
     create_store(url)
     store = open_store(url, keyring)
-    await store.append("acme", [first_refusal("pat")])
+    await (store.put_api_key(an_api_key()) if is_api_key else store.append("acme", [first_refusal("pat")]))
     await store.close()
     with pytest.raises(KeyringError, match="not the one"):
         open_store(url, new_keyring("2026-11-21T00:00:00.000Z"))
