@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 
 from jobs.scrub import ScrubPlan
 from jobs.scrub.tally import Output
-from prefcenter.domain.events import EVERYTHING
+from prefcenter.domain.events import EVERYTHING, Cell
 from prefcenter.domain.terms import Channel, RefusalReason
 from prefcenter.security.digests import Digester
 from prefcenter.security.keyring import new_keyring
-from tests.factories import NOW
+from prefcenter.services.admission import Consent
+from prefcenter.services.sending import Sending
+from tests.factories import DAY, NOW
 from tests.fakes import MemoryStore
 from tests.jobs.scrub.fast.drawn_worlds import Home, World, worlds
 from tests.jobs.scrub.fast.two_engines import TwoEngines
@@ -83,3 +85,20 @@ def a_cell(chance: random.Random, people: list[str]) -> str:
 def engines_of_home(home: SmallHome, cache: Path) -> TwoEngines:
     digester = Digester(home.keyring, home.policy.controller)
     return TwoEngines(home.policy, digester, home.store, home.sealer, cache)
+
+
+def test_a_cap_that_is_reached_suppresses_and_one_that_is_not_does_not(tmp_path: Path) -> None:
+    home = SmallHome("contact-centre-community")
+    digester = Digester(home.keyring, home.policy.controller)
+    sending = Sending(home.policy, home.sealer, digester, home.store, lambda: NOW - DAY)
+    consent = Consent(Cell("member-news", Channel.EMAIL), "terms", "form", "person", NOW - 9 * DAY, None)
+    members = ["often@acme.example", "seldom@acme.example"]
+    for member, messages in zip(members, (4, 3), strict=True):
+        asyncio.run(home.recording.record_consent(member, consent))
+        for number in range(messages):
+            asyncio.run(sending.record("member-news", Channel.EMAIL, f"c{number}", [member]))
+    (tmp_path / "list.csv").write_text("\n".join(["email", *members]), encoding="utf-8")
+    plan = ScrubPlan(tmp_path / "list.csv", "member-news", Channel.EMAIL, at_ms=NOW)
+    _, fast = engines_of_home(home, tmp_path / "cache").manifests(plan, tmp_path)
+    assert fast.document["reasons"]["suppressed"] == {"frequency_cap": 1}
+    assert fast.counts["kept"] == 1
