@@ -7,7 +7,7 @@ Who cannot name credentials when they open the socket, such as a browser, do so 
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import cast
@@ -66,8 +66,7 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
         view = cast("SubscriptionView", self.view)
         caller = self.context.caller
         if caller is NOBODY:
-            named = payload.get("authorization")
-            context = await view.authenticated(self.context, self.request, named if isinstance(named, str) else None)
+            context = await view.authenticated(self.context, self.request, _credentials(payload))
             if context is None:
                 await self.websocket.close(code=4403, reason="Forbidden")
                 return
@@ -196,6 +195,12 @@ def _asking_again(
             return False
 
     return is_still_authorised
+
+
+def _credentials(payload: Mapping[str, object]) -> str | None:
+    """What stands for the field `Authorization`, whose name may be spelt as in HTTP (RFC 9110 section 5.1)."""
+    named = [value for name, value in payload.items() if name.casefold() == "authorization"]
+    return named[0] if len(named) == 1 and isinstance(named[0], str) else None
 
 
 def _is_message(message: object) -> bool:

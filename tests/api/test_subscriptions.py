@@ -52,8 +52,8 @@ class Socket:
         assert self.connection.close_code is not None
         return self.connection.close_code
 
-    async def begin(self, authorization: str | None = None) -> None:
-        payload = {"payload": {"authorization": authorization}} if authorization else {}
+    async def begin(self, authorization: str | None = None, name: str = "authorization") -> None:
+        payload = {"payload": {name: authorization}} if authorization else {}
         await self.send({"type": "connection_init", **payload})
         assert (await self.read())["type"] == "connection_ack"
 
@@ -114,11 +114,12 @@ async def test_a_cursor_resumes_where_a_subscription_stopped(home: Path) -> None
     assert len(set(subjects)) == len(subjects) == 8
 
 
-async def test_a_browser_brings_its_credentials_in_the_first_message(home: Path) -> None:
+@pytest.mark.parametrize("name", ["authorization", "Authorization"])
+async def test_a_browser_brings_its_credentials_in_the_first_message(home: Path, name: str) -> None:
     async with serve_api(home) as served:
         await opt_out(served, "a@acme.example")
         async with opened(served, key="") as socket:
-            await socket.begin(f"Bearer {served.key}")
+            await socket.begin(f"Bearer {served.key}", name)
             await socket.subscribe()
             assert (await socket.change())["node"]["kind"] == "refused"
 
@@ -127,6 +128,14 @@ async def test_a_browser_brings_its_credentials_in_the_first_message(home: Path)
 async def test_without_credentials_in_force_the_socket_is_closed(home: Path, authorization: Any) -> None:
     async with serve_api(home) as served, opened(served, key="") as socket:
         await socket.send({"type": "connection_init", "payload": {"authorization": authorization}})
+        assert await socket.closed_with() == 4403
+
+
+async def test_credentials_that_are_named_twice_are_none(home: Path) -> None:
+    async with serve_api(home) as served, opened(served, key="") as socket:
+        bearer = f"Bearer {served.key}"
+        payload = {"authorization": bearer, "Authorization": bearer}
+        await socket.send({"type": "connection_init", "payload": payload})
         assert await socket.closed_with() == 4403
 
 
