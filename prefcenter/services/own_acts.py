@@ -86,16 +86,17 @@ class OwnActs:
         outcomes = await self._acts.commit(gather)
         return Chosen(outcomes, (made[0].before.version + 1, made[0].after.version) if made else None)
 
-    async def undo(self, link: Link) -> Outcome:
+    async def undo(self, target: Target, link: Link) -> Outcome:
         """Take back what the page refused a few minutes ago, wherever it reached; `absent` where nothing of it stands.
 
+        The target is that of the person on the page, under every key: what the refusal reached is noted on any of them.
         What each refusal had taken the place of stands again, so that nothing opens that was shut before.
         """
 
         async def gather() -> tuple[Sequence[Change], Outcomes]:
-            drafts = await self._load(link.target)
+            drafts = await self._load(target)
             received_ms = self._received_ms(drafts)
-            taken_back = list(_taken_back(drafts, link, received_ms))
+            taken_back = list(_taken_back(drafts, target, link, received_ms))
             subjects = list({subject for subject, _ in taken_back})
             histories = _by_subject(await self._store.history(self._controller, subjects)) if subjects else {}
             for subject, refusal in taken_back:
@@ -166,21 +167,21 @@ def _confirmed(waiting: Grant, received_ms: int) -> Granted:
     return Granted(received_ms, None, *evidence, waiting.expires_ms)
 
 
-def _taken_back(drafts: Drafts, link: Link, now_ms: int) -> Iterator[tuple[Digest, Refusal]]:
-    """The refusals that one save on the page made: on the target's record, and alike on all that it reached."""
-    first, last = link.undoes
+def _taken_back(drafts: Drafts, target: Target, link: Link, now_ms: int) -> Iterator[tuple[Digest, Refusal]]:
+    """The refusals that one save on the page made: on the record that it wrote to, and alike on all that it reached."""
+    written, (first, last) = link.target.write_to, link.undoes
     own = [
         refusal
-        for refusal in drafts.record(link.target.write_to).refusals
+        for refusal in drafts.record(written).refusals
         if first <= refusal.at.version <= last and may_be_annulled(refusal, now_ms)
     ]
-    yield from ((link.target.write_to, refusal) for refusal in own)
+    yield from ((written, refusal) for refusal in own)
     said = {(refusal.scope, refusal.at.time_ms) for refusal in own}
-    contact = contact_of(drafts, link.target)
+    contact = contact_of(drafts, target)
     if contact is None or contact.description is None:
         return
     for subject in (contact.subject, *contact.description.addresses):
-        for refusal in drafts.record(subject).refusals if subject != link.target.write_to else ():
+        for refusal in drafts.record(subject).refusals if subject != written else ():
             if (refusal.scope, refusal.at.time_ms) in said and may_be_annulled(refusal, now_ms):
                 yield subject, refusal
 

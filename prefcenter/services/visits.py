@@ -137,12 +137,13 @@ class Visits:
         """Quiet until a time, or the end of it. Raises InvalidTime."""
         return await self._services.recording.pause_target(visit.target, until_ms)
 
-    async def undo(self, token: str) -> Outcome:
-        """Take back what a save on the page refused; `absent` where it is too late, or it stands no more."""
+    async def undo(self, visit: Visit, token: str) -> Outcome:
+        """Take back what a save of this visitor's refused; `absent` where it is too late, or it stands no more."""
         link = self._services.links.open(token)
-        if link is None or link.kind is not LinkKind.UNDO:
+        is_theirs = link is not None and link.target.write_to in visit.target.records_of
+        if link is None or link.kind is not LinkKind.UNDO or not is_theirs:
             return Outcome.ABSENT
-        return await self._services.own_acts.undo(link)
+        return await self._services.own_acts.undo(visit.target, link)
 
     async def history(self, visit: Visit) -> Sequence[LedgerEvent]:
         """What happened to the records of the address, newest first. Raises ActRefused for a link from a bulk mail."""

@@ -249,7 +249,7 @@ async def _resume(arrival: Arrival) -> Notice:
 
 
 async def _undo(arrival: Arrival) -> Notice:
-    outcome = await arrival.services.visits.undo(said(arrival.form, "undo"))
+    outcome = await arrival.services.visits.undo(arrival.visit, said(arrival.form, "undo"))
     return Notice(word("Taken back.")) if outcome is Outcome.RECORDED else TOO_LATE
 
 

@@ -17,13 +17,13 @@ from hypothesis import Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
 from prefcenter.domain.decision import Decision
-from tests.properties.contact_acting import ContactActing
+from tests.properties.page_acting import PageActing
 from tests.properties.world import (
     Key,
 )
 
 
-class NeverReopens(ContactActing):
+class NeverReopens(PageActing):
     """Two controllers with the same promises at first, and the same people at both."""
 
     def teardown(self) -> None:

@@ -36,7 +36,7 @@ async def choose(desk: PeopleDesk, *refused: Scope, wanted: tuple[Cell, ...] = (
 
 
 async def undo(desk: PeopleDesk, token: str | None) -> Outcome:
-    return await desk.services.own_acts.undo(desk.opened(f"/{token}"))
+    return await desk.services.own_acts.undo(desk.link().target, desk.opened(f"/{token}"))
 
 
 async def hold_both(desk: PeopleDesk) -> None:
@@ -94,7 +94,7 @@ async def test_what_survived_an_erasure_stands_again_too(desk: PeopleDesk) -> No
 async def test_it_can_be_taken_back_for_ten_minutes(desk: PeopleDesk, age_ms: int, outcome: str) -> None:
     link = desk.opened(f"/{await choose(desk, EVERYTHING)}")
     desk.now_ms += age_ms
-    assert await desk.services.own_acts.undo(link) == outcome
+    assert await desk.services.own_acts.undo(link.target, link) == outcome
 
 
 async def test_one_click_meanwhile_is_not_taken_back_with_the_page(desk: PeopleDesk) -> None:

@@ -197,7 +197,7 @@ async def test_an_undo_of_a_save_leaves_what_waits(desk: PeopleDesk) -> None:
     saved = await desk.services.visits.save(await visit(desk), choices, WORDING, "en")
     assert saved.is_mailed
     assert saved.undo_token is not None
-    assert await desk.services.visits.undo(saved.undo_token) is Outcome.RECORDED
+    assert await desk.services.visits.undo(await visit(desk), saved.undo_token) is Outcome.RECORDED
     assert await desk.reasons(OFFERS) != ["opted_out"]
     (letter,) = await desk.letters()
     assert await desk.services.confirmations.pending(desk.opened(letter.url)) == [NEWS]
@@ -210,15 +210,33 @@ async def test_there_is_nothing_to_undo_where_nothing_was_refused(desk: PeopleDe
 
 @pytest.mark.parametrize("token", ["", "nonsense", "x" * 95])
 async def test_what_is_no_undo_token_undoes_nothing(desk: PeopleDesk, token: str) -> None:
-    assert await desk.services.visits.undo(token) is Outcome.ABSENT
+    assert await desk.services.visits.undo(await visit(desk), token) is Outcome.ABSENT
     manage = desk.services.links.of_message(PAT, "offers", EMAIL).manage_url
-    assert await desk.services.visits.undo(manage.rpartition("/")[2]) is Outcome.ABSENT
+    assert await desk.services.visits.undo(await visit(desk), manage.rpartition("/")[2]) is Outcome.ABSENT
+
+
+async def test_nobody_takes_back_what_another_refused(desk: PeopleDesk) -> None:
+    saved = await desk.services.visits.stop_everything(await visit(desk))
+    kim = await desk.services.visits.of_link(desk.link("kim@acme.example"), "kim@acme.example")
+    assert await desk.services.visits.undo(kim, saved.undo_token or "") is Outcome.ABSENT
+    assert await desk.reasons(OFFERS) == ["opted_out"]
+
+
+async def test_after_a_rotation_of_keys_it_is_taken_back_wherever_it_reached(desk: PeopleDesk) -> None:
+    other = "pat@home.example"
+    held = tuple(ContactAddress(EMAIL, address, AddressClass.BUSINESS) for address in (PAT, other))
+    await desk.services.contacts.upsert(Contact("crm-1", held, ("client",), "crm"))
+    later = desk.with_rotated_keys()
+    saved = await later.services.visits.stop_everything(await visit(later))
+    assert await later.reasons(OFFERS, address=other) == ["opted_out"]
+    assert await later.services.visits.undo(await visit(later), saved.undo_token or "") is Outcome.RECORDED
+    assert await later.reasons(OFFERS) == await later.reasons(OFFERS, address=other) == ["permitted"]
 
 
 async def test_an_undo_token_is_over_after_ten_minutes(desk: PeopleDesk) -> None:
     saved = await desk.services.visits.stop_everything(await visit(desk))
     desk.now_ms += HOUR
-    assert await desk.services.visits.undo(saved.undo_token or "") is Outcome.ABSENT
+    assert await desk.services.visits.undo(await visit(desk), saved.undo_token or "") is Outcome.ABSENT
 
 
 async def test_stop_everything_stops_messages_and_uses_of_data_by_any_link(desk: PeopleDesk) -> None:
@@ -227,7 +245,7 @@ async def test_stop_everything_stops_messages_and_uses_of_data_by_any_link(desk:
     refused = await desk.reasons(OFFERS, REUNIONS, TRACKING, DIRECTORY, Cell(None, None, "profiling"))
     assert set(refused) == {"opted_out"}
     assert await desk.reasons(Cell("service", EMAIL), Cell(None, None, "sale")) == ["permitted", "prohibited"]
-    assert await desk.services.visits.undo(saved.undo_token or "") is Outcome.RECORDED
+    assert await desk.services.visits.undo(await visit(desk), saved.undo_token or "") is Outcome.RECORDED
     assert "opted_out" not in await desk.reasons(OFFERS, REUNIONS, TRACKING, DIRECTORY)
 
 
