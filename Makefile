@@ -20,7 +20,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 unexport PREFCENTER_HOME PREFCENTER_STORE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-runtime demo serve test lint mutants bench soak lock clean
+.PHONY: help setup setup-runtime demo serve test lint screenshots translations mutants bench soak lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,7 @@ serve: $(RUNTIME)  ## Do the same, then serve the demo's home at 127.0.0.1:$(POR
 	@$(BIN)/prefcenter demo --serve --port $(PORT)
 
 test: $(DEVELOPMENT) $(NODE)  ## Run the tests; the domain must be covered to its last branch.
+	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest -n $(WORKERS) --cov=prefcenter/domain --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(PYTEST_ARGS)
 
@@ -44,6 +45,17 @@ lint: $(DEVELOPMENT)  ## Check style, format, types and the direction of imports
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+
+screenshots: $(DEVELOPMENT)  ## Take the pictures of the pages that docs/pages.md shows.
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m tests.browser.screenshots
+
+translations: $(DEVELOPMENT)  ## Bring the catalogues of the pages in line with what the pages say.
+	$(BIN)/pybabel --quiet extract --mapping-file=prefcenter/web/locales/babel.cfg --keywords="word gettext" --no-location \
+		--omit-header --output-file=$(VENV)/pages.pot prefcenter/web
+	@set -e; for catalogue in prefcenter/web/locales/*.po; do \
+		$(BIN)/pybabel --quiet update --ignore-obsolete --no-fuzzy-matching --omit-header --width=120 \
+			--input-file=$(VENV)/pages.pot --output-file=$$catalogue --locale=$$(basename $$catalogue .po); done
 
 mutants: $(DEVELOPMENT)  ## Break the rules on purpose, one at a time; the suite must notice each time.
 	$(BIN)/python tests/mutants/run.py

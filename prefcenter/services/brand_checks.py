@@ -13,6 +13,7 @@ MAX_LOGO_CHARACTERS = 8_000
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _LABEL = re.compile(ONE_LINE)
+_WEB_PAGE = re.compile(r"https://[!-~]{1,300}", re.ASCII)
 _SVG = "{http://www.w3.org/2000/svg}svg"
 _REACHES_OUT = re.compile(r"<!|<\?|<script|<foreignobject|\son\w+\s*=|href|url\(|@import", re.IGNORECASE)
 """What a drawing has no need of: declarations, programs, and whatever names something elsewhere."""
@@ -35,6 +36,10 @@ def _is_line(value: object) -> bool:
 def _is_colour(value: object) -> bool:
     is_written_so = isinstance(value, str) and _COLOUR.fullmatch(value) is not None
     return is_written_so and contrast(str(value), LIGHT_GROUND) >= CONTRAST_MIN
+
+
+def _is_web_page(value: object) -> bool:
+    return isinstance(value, str) and _WEB_PAGE.fullmatch(value) is not None
 
 
 def _is_language(value: object) -> bool:
@@ -64,6 +69,7 @@ _EXPECTED: Mapping[str, tuple[Callable[[object], bool], str]] = {
         _is_colour,
         f"a colour such as `#1d4ed8`, in lower case, with a contrast to white of {CONTRAST_MIN} at least (WCAG 2.2)",
     ),
+    "authority_url": (_is_web_page, "the address of a web page, with `https://`"),
     "language": (_is_language, "the language of the labels, such as `en`"),
     "logo": (
         _is_logo,

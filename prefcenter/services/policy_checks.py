@@ -12,6 +12,7 @@ from typing import Any
 from prefcenter.domain.errors import Fault
 from prefcenter.domain.policy import ALL_AUDIENCES, HARD_RULE_CLAUSE
 from prefcenter.domain.terms import AddressClass, Basis, PurposeClass
+from prefcenter.services.brand_checks import check_brand
 from prefcenter.services.policy_document import RESERVED_TABLES
 from prefcenter.services.policy_schema import (
     EXPECTED_OF_KEY,
@@ -64,6 +65,7 @@ def policy_faults(raw: Mapping[str, Any], file_name: str, known_clauses: frozens
     _check_purposes(raw, cite, report)
     _check_data_uses(raw, cite, report)
     _check_reserved_tables(raw, cite, report)
+    check_brand(raw.get("brand"), report)
     _check_ids(_list_of_tables(raw, "purpose"), _list_of_tables(raw, "data_use"), report)
     return report.faults
 

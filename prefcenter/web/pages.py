@@ -24,7 +24,7 @@ from prefcenter.services.link_desk import LinkHome, open_link
 from prefcenter.services.preferences import PreferenceSheet
 from prefcenter.services.visits import Saved, Visit
 from prefcenter.web.data_signals import refuse_signalled
-from prefcenter.web.errors import Forbidden
+from prefcenter.web.errors import Unauthenticated
 from prefcenter.web.keys import AUTHENTICATOR, METRICS
 from prefcenter.web.link_pages import Form, read_form, tell_methods, with_link_page
 from prefcenter.web.page_form import moved, pause_days, pause_end_ms, said
@@ -119,12 +119,16 @@ class Pages:
         form = await read_form(request)
         form = MultiDict() if form is None else form
         token = said(form, TOKEN_FIELD)
-        caller = await request.app[AUTHENTICATOR].caller(f"Bearer {token}")
-        if caller.person is None:
-            raise Forbidden("this page is for people; a tool asks over GraphQL")
-        services = await self._home.controller(caller.person.controller)
-        visit = await services.visits.of_person(caller.person.address, caller.person.channel)
-        return await acted(Arrival(request, services, visit, form, {TOKEN_FIELD: token}))
+        try:
+            person = (await request.app[AUTHENTICATOR].caller(f"Bearer {token}")).person
+        except Unauthenticated:
+            person = None
+        if person is None:
+            return page(request, "signed_out.html", 401)
+        services = await self._home.controller(person.controller)
+        visit = await services.visits.of_person(person.address, person.channel)
+        arrival = Arrival(request, services, visit, form, {TOKEN_FIELD: token})
+        return await acted(arrival) if said(form, "do") else await shown(arrival)
 
     async def _by_link(self, request: web.Request, form: Form, address: str | None = None) -> Arrival:
         kinds = LinkKind.MANAGE, LinkKind.FRESH

@@ -30,6 +30,8 @@ MAKE_TARGETS = (
     "serve",
     "test",
     "lint",
+    "screenshots",
+    "translations",
     "mutants",
     "bench",
     "soak",
