@@ -51,8 +51,8 @@ screenshots: $(DEVELOPMENT)  ## Take the pictures of the pages that docs/pages.m
 	$(BIN)/python -m tests.browser.screenshots
 
 translations: $(DEVELOPMENT)  ## Bring the catalogues of the pages in line with what the pages say.
-	$(BIN)/pybabel --quiet extract --mapping-file=prefcenter/web/locales/babel.cfg --keywords="word gettext" --no-location \
-		--omit-header --output-file=$(VENV)/pages.pot prefcenter/web
+	$(BIN)/pybabel --quiet extract --mapping-file=prefcenter/web/locales/babel.cfg --keywords="word gettext" \
+		--no-location --sort-output --omit-header --output-file=$(VENV)/pages.pot prefcenter/web
 	@set -e; for catalogue in prefcenter/web/locales/*.po; do \
 		$(BIN)/pybabel --quiet update --ignore-obsolete --no-fuzzy-matching --omit-header --width=120 \
 			--input-file=$(VENV)/pages.pot --output-file=$$catalogue --locale=$$(basename $$catalogue .po); done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ WEB = Path(__file__).resolve().parents[2] / "prefcenter" / "web"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
 OPTIONS = {"templates/**.html": {"trimmed": "true", "newstyle_gettext": "true"}}
 OTHERS = [language for language in LANGUAGES if language != SOURCE_LANGUAGE]
+SHOWN = {"preference-page@1.toml": "2ebe62a5d822a6d3f970dd2e6cca9cbdeae41edc82682d0d9459915bc61658d5"}
+"""The texts that people consented to, by their SHA-256 digests; a changed text is a new file, and a line more here."""
+
 PLACES = re.compile(r"%\(\w+\)s")
 
 
@@ -49,3 +53,8 @@ def test_texts_of_consent_have_every_language_and_name_their_version() -> None:
         wording = page_wording(language)
         assert wording.id == f"preference-page.{language}@1"
         assert "{name}" in wording.text
+
+
+def test_texts_that_people_consented_to_are_never_changed() -> None:
+    found = {file.name: sha256(file.read_bytes()).hexdigest() for file in (WEB / "wordings").glob("*.toml")}
+    assert found == SHOWN
