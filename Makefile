@@ -12,6 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUNTIME := $(VENV)/.runtime-installed
 DEVELOPMENT := $(VENV)/.development-installed
 NODE := $(VENV)/node/.installed
+SPARK := $(VENV)/.spark-installed
 CODE := prefcenter jobs tests $(wildcard benchmarks) docs/examples
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --group install $(LOCK_ARGS)
@@ -20,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 unexport PREFCENTER_HOME PREFCENTER_STORE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-runtime demo serve test lint screenshots translations mutants bench soak lock clean
+.PHONY: help setup setup-runtime demo serve test test-spark lint screenshots translations mutants bench soak lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +40,10 @@ test: $(DEVELOPMENT) $(NODE)  ## Run the tests; the domain must be covered to it
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m pytest -n $(WORKERS) --cov=prefcenter/domain --cov-branch --cov-report=term-missing:skip-covered \
 		--cov-fail-under=100 $(PYTEST_ARGS)
+
+test-spark: $(SPARK)  ## Compare a scrub by Spark with the reference; gets Spark, and Java 17 where there is none.
+	@JAVA_HOME=$$(tests/spark/java_home.sh "$(abspath $(VENV))/java") && export JAVA_HOME && \
+		$(BIN)/python -m pytest --timeout=900 -W 'ignore:unclosed <socket:ResourceWarning' tests/spark $(PYTEST_ARGS)
 
 lint: $(DEVELOPMENT)  ## Check style, format, types and the direction of imports.
 	$(BIN)/ruff check $(CODE)
@@ -70,6 +75,7 @@ soak: $(DEVELOPMENT)  ## Run the long versions of the durability and property te
 lock: $(DEVELOPMENT)  ## Renew the locks from pyproject.toml (LOCK_ARGS=--upgrade takes newer versions).
 	$(COMPILE) --output-file requirements/runtime.txt pyproject.toml
 	$(COMPILE) --extra dev --constraints requirements/runtime.txt --output-file requirements/development.txt pyproject.toml
+	$(COMPILE) --extra spark --constraints requirements/development.txt --output-file requirements/spark.txt pyproject.toml
 
 clean:  ## Remove caches and built files; .venv stays.
 	rm -rf build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -84,6 +90,10 @@ $(RUNTIME): requirements/runtime.txt pyproject.toml
 
 $(DEVELOPMENT): requirements/development.txt $(RUNTIME)
 	$(PIP) install --quiet --require-hashes --requirement requirements/development.txt
+	@touch $@
+
+$(SPARK): requirements/spark.txt $(DEVELOPMENT)
+	$(PIP) install --quiet --require-hashes --requirement requirements/spark.txt
 	@touch $@
 
 # What the tests run in node, which itself comes from a Python package. The lock names no registry.

@@ -93,15 +93,16 @@ def _settings(home: Path | None) -> Settings:
         raise InvalidInput("home: its path is not text in this system's encoding; choose another") from None
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program and exit. Errors are one line on stderr, or one JSON object with `--json`.
+def main(arguments: Sequence[str] | None = None, command: click.Command = program, name: str = "prefcenter") -> None:
+    """Run the program, or a command that is one by itself, and exit.
 
+    Errors are one line on stderr, or one JSON object with `--json`.
     Exit 1 says no, so whatever goes wrong is 2, be it a mistake of ours or an answer that nobody received.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     _show_whatever_is_named()
     try:
-        outcome = program.main(given, prog_name="prefcenter", standalone_mode=False)
+        outcome = command.main(given, prog_name=name, standalone_mode=False)
     except SystemExit:
         # Only click itself exits in there, with 1, when nobody reads the output any more.
         sys.exit(EXIT_FAULT)

@@ -40,6 +40,11 @@ def digest(match_key: bytes, kind: DigestKind, form: str) -> bytes:
     return hmac.digest(match_key, bytes((kind,)) + form.encode(), "sha256")[:DIGEST_BYTES]
 
 
+def vendors_hash(kind: DigestKind, text: str) -> str:
+    """What vendors hand out instead of an address, as lower-case hex."""
+    return _HASHERS[kind](text.encode()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class AddressDigests:
     """All digests of one address. `subject` and `exact` are those that new events are written under."""
@@ -76,13 +81,13 @@ class Digester:
         return AddressDigests(subjects[0], exacts[0], tuple(subjects), frozenset(exacts), tuple(domains), hashes)
 
     def _hashes_of(self, address: Address) -> tuple[Digest, ...]:
-        hashed = [(kind, _HASHERS[kind](text.encode()).hexdigest()) for text in address.hashed for kind in HASH_KINDS]
-        return tuple(digest for kind, vendors_hash in hashed for digest in self.of_hash(kind, vendors_hash))
+        hashed = [(kind, vendors_hash(kind, text)) for text in address.hashed for kind in HASH_KINDS]
+        return tuple(digest for kind, form in hashed for digest in self.of_hash(kind, form))
 
-    def of_hash(self, kind: DigestKind, vendors_hash: str) -> tuple[Digest, ...]:
+    def of_hash(self, kind: DigestKind, form: str) -> tuple[Digest, ...]:
         """The digests of a vendor's hash, as lower-case hex; the one that new events are written under first."""
         return tuple(
-            Digest(kind, key_id, HASH_RULES, digest(match_key, kind, vendors_hash)) for key_id, match_key in self._keys
+            Digest(kind, key_id, HASH_RULES, digest(match_key, kind, form)) for key_id, match_key in self._keys
         )
 
     @cached_property

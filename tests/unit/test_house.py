@@ -21,7 +21,7 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SCRIPTS: dict[str, str] = PYPROJECT["project"]["scripts"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 DECISIONS = ROOT / "docs" / "decisions"
-LOCKS = ("runtime.txt", "development.txt")
+LOCKS = ("runtime.txt", "development.txt", "spark.txt")
 MAKE_TARGETS = (
     "help",
     "setup",
@@ -29,6 +29,7 @@ MAKE_TARGETS = (
     "demo",
     "serve",
     "test",
+    "test-spark",
     "lint",
     "screenshots",
     "translations",
@@ -119,8 +120,9 @@ def test_a_lock_holds_pins_with_hashes_and_nothing_else(lock: str) -> None:
     assert [pin for pin, hashes in counted.items() if hashes == 0] == []
 
 
-def test_the_development_lock_contains_the_runtime_lock() -> None:
-    assert hashes_by_pin("runtime.txt").items() <= hashes_by_pin("development.txt").items()
+@pytest.mark.parametrize("lock", ["development.txt", "spark.txt"])
+def test_every_other_lock_contains_the_runtime_lock(lock: str) -> None:
+    assert hashes_by_pin("runtime.txt").items() <= hashes_by_pin(lock).items()
 
 
 def test_the_runtime_lock_pins_every_dependency_and_what_installs_the_project() -> None:
@@ -129,19 +131,22 @@ def test_the_runtime_lock_pins_every_dependency_and_what_installs_the_project() 
     assert {normalised(requirement) for requirement in wanted} <= pinned
 
 
-def test_the_development_lock_pins_every_tool() -> None:
-    wanted = PYPROJECT["project"]["optional-dependencies"]["dev"]
-    pinned = {name for name, _ in hashes_by_pin("development.txt")}
+@pytest.mark.parametrize(("extra", "lock"), [("dev", "development.txt"), ("spark", "spark.txt")])
+def test_the_lock_of_an_extra_pins_all_of_it(extra: str, lock: str) -> None:
+    wanted = PYPROJECT["project"]["optional-dependencies"][extra]
+    pinned = {name for name, _ in hashes_by_pin(lock)}
     assert {normalised(requirement) for requirement in wanted} <= pinned
 
 
 @pytest.mark.parametrize("package", ["prefcenter", "jobs"])
 def test_code_imports_only_what_the_project_declares(package: str) -> None:
-    declared = {normalised(requirement) for requirement in PYPROJECT["project"]["dependencies"]}
+    project = PYPROJECT["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["spark"]
+    declared = {normalised(requirement) for requirement in wanted}
     distributions = importlib.metadata.packages_distributions()
     own = {"prefcenter", "jobs"}
     foreign = set(imported_top_level_names(package)) - own - sys.stdlib_module_names
-    undeclared = {name for name in foreign if not declared & {normalised(d) for d in distributions.get(name, [])}}
+    undeclared = {name for name in foreign if not declared & {normalised(d) for d in distributions.get(name, [name])}}
     assert undeclared == set()
 
 
@@ -183,8 +188,8 @@ def test_the_check_of_a_change_can_be_run_and_calls_the_documented_targets() -> 
     check = ROOT / ".ci" / "run"
     assert os.access(check, os.X_OK)
     assert run_in_checkout("bash", "-n", str(check)).returncode == 0
-    called = re.findall(r"^make ([a-z]+)", check.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert called == ["lint", "test", "mutants", "demo"]
+    called = re.findall(r"^make ([a-z-]+)", check.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert called == ["lint", "test", "test-spark", "mutants", "demo"]
 
 
 def test_a_checkout_has_one_copy_of_the_clauses() -> None:

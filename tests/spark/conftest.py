@@ -1,0 +1,47 @@
+"""One Spark in this process for all tests of the folder; `make test-spark` brings it and the Java that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import pytest_socket
+from pyspark.sql import SparkSession
+
+from jobs.scrub_spark import cluster_session
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Spark notes plans and settings, as it does for the pages that show them."""
+    return tmp_path_factory.mktemp("events")
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory, events: Path) -> Iterator[SparkSession]:
+    """A cluster of two threads. Python talks to the JVM, which is on this machine, through sockets."""
+    pytest_socket.enable_socket()
+    more = {
+        "spark.sql.shuffle.partitions": "2",
+        # Plans over a few thousand rows are through before a compiler has paid.
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.ui.enabled": "false",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.dir": events.as_uri(),
+        "spark.local.dir": str(tmp_path_factory.mktemp("local")),
+    }
+    session = cluster_session("local[2]", more)
+    yield session
+    session.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of this folder may connect to this machine, and to no other."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))

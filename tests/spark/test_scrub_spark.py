@@ -1,0 +1,202 @@
+"""A scrub by Spark gives every row what the reference engine gives it, and lets nothing out that it should not."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+from pyspark.sql import SparkSession
+
+from jobs.scrub import Decider, Manifest, ScrubPlan, scrub
+from jobs.scrub.cluster.answering import AddressReader
+from jobs.scrub.cluster.frames import FORMS_TYPE, INNER_PAD, OUTER_PAD, ROW, digested, key_frame, padded
+from jobs.scrub.fast.answers import Asked
+from jobs.scrub.tally import Output
+from jobs.scrub_spark import ClusterServices, scrub_on_cluster
+from prefcenter.domain.address import parse
+from prefcenter.domain.errors import InvalidInput, PrefcenterError
+from prefcenter.domain.ledger import Head
+from prefcenter.domain.terms import AddressClass, AddressKind, Channel
+from prefcenter.security.keyring import new_keyring
+from prefcenter.services.decisions import Decisions
+from tests.factories import NOW
+from tests.fakes import MemoryStore
+from tests.jobs.scrub.fast.drawn_worlds import CLASSES, DEFECTS, ENDS, KINDS, PHONES, TIMES, Act, Home, World
+from tests.jobs.scrub.small_home import left_in
+
+ROWS = 3_000
+DOMAINS = ("acme.example", "sales.acme.example", "shop.example", "gmail.com", "bücher.example", "post.example")
+QUESTIONS = [
+    ("opencontact", "client-marketing", Channel.EMAIL),
+    ("contact-centre-community", "member-news", Channel.EMAIL),
+    ("opencontact", "candidate-contact", Channel.SMS),
+]
+FEWEST_REASONS = {"client-marketing": 10, "member-news": 11, "candidate-contact": 8}
+
+
+def people_of(channel: Channel) -> list[str]:
+    if channel is Channel.SMS:
+        return [*PHONES, *(f"+44 7700 9{number:05}" for number in range(0, 1000, 3))]
+    return [f"pat{number}.o@{DOMAINS[number % len(DOMAINS)]}" for number in range(600)]
+
+
+def world_of(controller: str, purpose: str, channel: Channel) -> World:
+    """A store with hundreds of acts of every kind, and a list of thousands of rows that meets them."""
+    chance, people = random.Random(purpose), people_of(channel)
+
+    def acts(count: int) -> tuple[Act, ...]:
+        return tuple(
+            Act(
+                chance.choice(KINDS),
+                chance.choice(people),
+                chance.randrange(100),
+                chance.choice(TIMES),
+                chance.choice(ENDS),
+            )
+            for _ in range(count)
+        )
+
+    def cell() -> str:
+        person = chance.choice(people)
+        others = [person.upper(), person.replace("@", "+news@"), chance.choice(DEFECTS)]
+        return chance.choice([person, person, person, *others])
+
+    rows = tuple((cell(), chance.choice(CLASSES)) for _ in range(ROWS))
+    return World(controller, purpose, channel, AddressClass.PERSONAL, acts(500), acts(120), rows, ",", "\n")
+
+
+def home_of(world: World) -> Home:
+    """The services after all acts, the later ones under a newer key."""
+    older = new_keyring("2026-11-21T00:00:00Z")
+    newer = older.rotated("2026-11-22T00:00:00Z")
+    first = Home(world, older, MemoryStore(older))
+    asyncio.run(first.take(world.acts))
+    home = Home(world, newer, MemoryStore(newer, first.store._cabinet))
+    asyncio.run(home.take(world.later))
+    return home
+
+
+def listed(world: World, path: Path) -> Path:
+    """The list of a world, with a column that is no text and cells that hold nothing at all."""
+    addresses = [address or None for address, _ in world.rows]
+    table = pa.table({"id": range(ROWS), "address": addresses, "kind": [word for _, word in world.rows]})
+    parquet.write_table(table, path)
+    return path
+
+
+def rows_of(out: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The rows of each output in the list's order, be it a file or a directory of parts."""
+    return {
+        output.value: sorted(parquet.read_table(out / f"{output}.parquet").to_pylist(), key=lambda row: row["id"])
+        for output in Output
+    }
+
+
+def by_spark(home: Home, plan: ScrubPlan, spark: SparkSession, decider: Decider | None = None) -> Manifest:
+    decisions = decider or Decisions(home.policy, home.digester, home.store)
+    services = ClusterServices(decisions, home.digester, home.store, home.sealer, lambda: NOW)
+    return asyncio.run(scrub_on_cluster(plan, services, spark))
+
+
+def plan_of(world: World, directory: Path) -> ScrubPlan:
+    path = listed(world, directory / "list.parquet")
+    return ScrubPlan(path, world.purpose, world.channel, "address", "kind", at_ms=NOW, out=directory / "spark")
+
+
+class MovingDecisions(Decisions):
+    """Real decisions, of a ledger that somebody writes to after each look at it."""
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home.policy, home.digester, home.store)
+        self._home = home
+
+    async def heads(self) -> tuple[Head, ...]:
+        heads = await super().heads()
+        await self._home.take([Act("refusal", f"stranger{len(heads)}@acme.example", 0, None, None)])
+        return heads
+
+
+@pytest.mark.parametrize(("controller", "purpose", "channel"), QUESTIONS)
+def test_spark_decides_every_row_as_the_reference_engine_does(
+    controller: str, purpose: str, channel: Channel, spark: SparkSession, tmp_path: Path
+) -> None:
+    world = world_of(controller, purpose, channel)
+    home, plan = home_of(world), plan_of(world, tmp_path)
+    reference = ScrubPlan(plan.path, purpose, channel, "address", "kind", at_ms=NOW, out=tmp_path / "reference")
+    decisions = Decisions(home.policy, home.digester, home.store)
+    expected = asyncio.run(scrub(reference, decisions, home.sealer, lambda: NOW)).document
+    found = by_spark(home, plan, spark).document
+    assert rows_of(tmp_path / "spark") == rows_of(tmp_path / "reference")
+    for key in ("counts", "reasons", "policyVersion", "ledger", "at", "validUntil", "stale"):
+        assert found[key] == expected[key], key
+    assert sum(map(len, found["reasons"].values())) >= FEWEST_REASONS[purpose]
+    assert all(found["counts"][output] > 0 for output in Output)
+
+
+def test_neither_keys_nor_addresses_reach_plans_and_events(spark: SparkSession, events: Path, tmp_path: Path) -> None:
+    world = world_of(*QUESTIONS[0])
+    home = home_of(world)
+    by_spark(home, plan_of(world, tmp_path), spark)
+    noted = b"".join(path.read_bytes() for path in events.rglob("*") if path.is_file()).lower()
+    assert b"sha2(concat(inner" in noted
+    keys = [key.match_key for key in home.digester.vector_keys().values()]
+    secrets = [*keys, *(bytes(padded(key, octet)) for key in keys for octet in (INNER_PAD, OUTER_PAD))]
+    forms = [form for secret in secrets for form in (secret, secret.hex().encode(), b64encode(secret).lower())]
+    assert not any(form in noted for form in forms)
+    assert not any(address.lower().encode() in noted for address, _ in world.rows if "acme.example" in address)
+
+
+def test_spark_digests_as_the_keyring_does(spark: SparkSession) -> None:
+    home, text = home_of(world_of(*QUESTIONS[0])), "Zoë+news@Sales.Bücher.example"
+    reader = AddressReader(Asked("client-marketing", Channel.EMAIL, None, NOW), "GB", with_hashes=True)
+    read = [(1, {"forms": reader.read(text, None)["forms"]})]
+    rows = spark.createDataFrame(read, f"{ROW} long, read struct<forms {FORMS_TYPE}>")
+    found = digested(rows, key_frame(spark, home.digester)).toArrow().to_pylist()
+    digests = home.digester.of_address(parse(text, AddressKind.EMAIL, country="GB"), with_hashes=True)
+    looked_up = {(int(digest.kind), digest.key, digest.rules, digest.value) for digest in digests.looked_up}
+    assert {(row["kind"], row["key"], row["rules"], row["digest"]) for row in found} == looked_up
+    exacts = {(digest.key, digest.rules, digest.value) for digest in digests.exacts}
+    assert {(row["key"], row["rules"], row["exact_digest"]) for row in found if row["exact_digest"]} == exacts
+
+
+def test_a_refusal_that_comes_in_meanwhile_makes_the_outputs_stale(spark: SparkSession, tmp_path: Path) -> None:
+    world = replace(world_of(*QUESTIONS[0]), rows=(("pat@acme.example", "work"),) * ROWS)
+    home = home_of(world)
+    manifest = by_spark(home, plan_of(world, tmp_path), spark, MovingDecisions(home))
+    assert manifest.is_stale
+
+
+@pytest.mark.parametrize("spoilt", ["absent", "text", "column", "class", "taken"])
+def test_a_list_that_cannot_be_read_leaves_nothing(spoilt: str, spark: SparkSession, tmp_path: Path) -> None:
+    home = home_of(world_of(*QUESTIONS[0]))
+    path = tmp_path / "list.parquet"
+    name = "prefcenter_reason" if spoilt == "taken" else "kind"
+    if spoilt == "text":
+        path.write_text("address\n")
+    elif spoilt != "absent":
+        parquet.write_table(pa.table({"id": [1], "address": ["pat@acme.example"], name: ["work"]}), path)
+    columns = {"column": ("id", None), "class": ("address", "no such")}.get(spoilt, ("address", None))
+    plan = ScrubPlan(path, "client-marketing", Channel.EMAIL, *columns, at_ms=NOW, out=tmp_path / "spark")
+    with pytest.raises(InvalidInput):
+        by_spark(home, plan, spark)
+    assert left_in(tmp_path) == ([] if spoilt == "absent" else ["list.parquet"])
+
+
+def test_a_list_of_which_a_part_is_damaged_leaves_nothing(spark: SparkSession, tmp_path: Path) -> None:
+    world = world_of(*QUESTIONS[0])
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    listed(world, parts / "part-0.parquet")
+    (parts / "part-1.parquet").write_bytes((parts / "part-0.parquet").read_bytes()[:-100])
+    plan = replace(plan_of(world, tmp_path), path=parts)
+    with pytest.raises(PrefcenterError, match=r"list|nothing was written"):
+        by_spark(home_of(world), plan, spark)
+    assert left_in(tmp_path) == ["list.parquet", "parts"]
