@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -35,6 +36,9 @@ from prefcenter.services.ports import Clock, Store
 
 MANIFEST_FORMAT = "prefcenter-scrub-spark/1"
 RECORDS_NAME = "records.parquet"
+SPARK_ERRORS = (PySparkException, Py4JError)
+"""What the JVM throws, as far as PySpark knows what it means, and as it came."""
+
 SETTINGS = {
     # What is spilled, shuffled or kept on the disks of nodes holds addresses and keys.
     "spark.io.encryption.enabled": "true",
@@ -109,7 +113,7 @@ def _rows(spark: SparkSession, plan: ScrubPlan) -> DataFrame:
     """The rows of a list, numbered."""
     try:
         rows = spark.read.parquet(str(plan.path.resolve()))
-    except PySparkException:
+    except SPARK_ERRORS:
         raise InvalidList(f"{plan.path}: list: cannot be read as Parquet") from None
     types = dict(rows.dtypes)
     for option, name in (("--address-column", plan.address_column), ("--class-column", plan.class_column)):
@@ -127,7 +131,7 @@ def _written(decided_rows: DataFrame, rows: DataFrame, partial: PartialDirectory
         frame = decided_rows.persist()
         tally, ends = _tallied(frame, rows.count())
         _write(frame, partial.place)
-    except PySparkException:
+    except SPARK_ERRORS:
         # Its message may quote what it stumbled over; Spark's own log says where that was.
         raise PrefcenterError("scrub: Spark could not finish; nothing was written") from None
     return tally, ends

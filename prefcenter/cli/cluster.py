@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from jobs.scrub.manifest import Manifest
-from jobs.scrub.plan import ScrubPlan
+from jobs.scrub.plan import ScrubPlan, require_offered
 from prefcenter.bootstrap import open_services
 from prefcenter.cli import program
 from prefcenter.cli.options import at_option, channel_option, controller_option, json_option, purpose_option
@@ -58,6 +58,7 @@ async def _run(settings: Settings, controller: str, master: str | None, plan: Sc
 
     async with open_services(settings) as services:
         found = await services.deciding(controller)
+        require_offered(plan, found.policy)
         handed = ClusterServices(found.decisions, found.digester, found.store, found.sealer, services.clock)
         spark = cluster_session(master, {})
         try:

@@ -10,6 +10,7 @@ import pytest_socket
 from pyspark.sql import SparkSession
 
 from jobs.scrub_spark import cluster_session
+from tests.spark.small_cluster import SMALL
 
 HERE = Path(__file__).parent
 
@@ -24,17 +25,9 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def spark(tmp_path_factory: pytest.TempPathFactory, events: Path) -> Iterator[SparkSession]:
     """A cluster of two threads. Python talks to the JVM, which is on this machine, through sockets."""
     pytest_socket.enable_socket()
-    more = {
-        "spark.sql.shuffle.partitions": "2",
-        # Plans over a few thousand rows are through before a compiler has paid.
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.ui.enabled": "false",
-        "spark.eventLog.enabled": "true",
-        "spark.eventLog.compress": "false",
-        "spark.eventLog.dir": events.as_uri(),
-        "spark.local.dir": str(tmp_path_factory.mktemp("local")),
-    }
+    noted = {"enabled": "true", "compress": "false", "dir": events.as_uri()}
+    more = {**SMALL, **{f"spark.eventLog.{name}": value for name, value in noted.items()}}
+    more["spark.local.dir"] = str(tmp_path_factory.mktemp("local"))
     session = cluster_session("local[2]", more)
     yield session
     session.stop()

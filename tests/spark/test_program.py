@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,26 +15,31 @@ from pyarrow import parquet
 from prefcenter.bootstrap import init_home
 from prefcenter.settings import read_settings
 from tests.jobs.scrub.small_home import POLICIES
+from tests.spark.small_cluster import SMALL
 
 QUESTION = ("--controller", "opencontact", "--channel", "email")
 
 
-def run(main: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, main: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one of the programs, with Spark set up by a file in the directory, as a cluster's is."""
+    settings = (f"{name} {value}\n" for name, value in SMALL.items())
+    (directory / "spark-defaults.conf").write_text("".join(settings), encoding="utf-8")
     start = f"from prefcenter.cli.{main} import main; main()"
     command = [sys.executable, "-c", start, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    environ = {**os.environ, "SPARK_CONF_DIR": str(directory)}
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_list_is_sorted_by_the_store_of_a_home(tmp_path: Path) -> None:
     home = tmp_path / "home"
     asyncio.run(init_home(read_settings({}, home), POLICIES))
-    refused = run("program", "--home", home, "opt-out", "pat@acme.example", *QUESTION[:2])
+    refused = run(tmp_path, "program", "--home", home, "opt-out", "pat@acme.example", *QUESTION[:2])
     assert refused.returncode == 0, refused.stderr
     people = ["kim@acme.example", "Pat+news@ACME.example", "broken", "lee@gmail.com"]
     parquet.write_table(pa.table({"email": people, "kind": ["work"] * len(people)}), tmp_path / "people.parquet")
     options = ("--purpose", "client-marketing", "--address-column", "email", "--class-column", "kind", "--json")
     places = ("--home", home, "--out", tmp_path / "out", "--master", "local[1]")
-    ran = run("cluster", tmp_path / "people.parquet", *QUESTION, *options, *places)
+    ran = run(tmp_path, "cluster", tmp_path / "people.parquet", *QUESTION, *options, *places)
     assert ran.returncode == 0, ran.stderr[-2_000:]
     manifest = json.loads(ran.stdout)
     assert manifest["counts"] == {"read": 4, "kept": 1, "suppressed": 2, "rejected": 1}
@@ -51,6 +57,8 @@ def test_what_the_policy_does_not_have_is_one_line_and_writes_nothing(tmp_path: 
     home = tmp_path / "home"
     asyncio.run(init_home(read_settings({}, home), POLICIES))
     options = ("--purpose", "no-such", "--address-column", "email", "--master", "local[1]")
-    ran = run("cluster", tmp_path / "people.parquet", *QUESTION, *options, "--home", home, "--out", tmp_path / "out")
+    ran = run(
+        tmp_path, "cluster", tmp_path / "people.parquet", *QUESTION, *options, "--home", home, "--out", tmp_path / "out"
+    )
     assert (ran.returncode, ran.stderr.splitlines()[-1][:11]) == (2, "--purpose: ")
     assert not (tmp_path / "out").exists()
