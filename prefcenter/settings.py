@@ -152,6 +152,8 @@ class ServingLimits:
     connections_max: int = 1_000
     key_requests_per_minute_max: int = 6_000
     origin_requests_per_minute_max: int = 6_000
+    find_requests_per_minute_max: int = 6
+    """Of one origin at `/find`: whoever looks for their own link needs one or two."""
 
 
 @dataclass(frozen=True, slots=True)

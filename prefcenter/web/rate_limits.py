@@ -18,8 +18,6 @@ from prefcenter.settings import ServingLimits
 from prefcenter.web.errors import TooManyRequests
 
 WINDOW_SECONDS = 60
-FIND_REQUESTS_PER_MINUTE_MAX = 6
-"""Of one origin: whoever looks for their own link needs one or two."""
 
 COUNTERS_MAX = 50_000
 """Two a caller. Beyond that all are forgotten, for the library looks through every counter that it keeps."""
@@ -40,7 +38,7 @@ class RateLimits:
         self._storage = MemoryStorage()
         self._window = SlidingWindowCounterRateLimiter(self._storage)
         self._of_key = RateLimitItemPerMinute(limits.key_requests_per_minute_max)
-        self._of_find = RateLimitItemPerMinute(FIND_REQUESTS_PER_MINUTE_MAX)
+        self._of_find = RateLimitItemPerMinute(limits.find_requests_per_minute_max)
         self._of_origin = RateLimitItemPerMinute(limits.origin_requests_per_minute_max)
 
     async def take_for_origin(self, origin: str) -> Allowance:

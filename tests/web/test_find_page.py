@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from urllib.parse import urlencode
 
 from prefcenter.bootstrap import open_services
 from prefcenter.domain.events import EVERYTHING
-from prefcenter.settings import Settings, read_settings
-from prefcenter.web.rate_limits import FIND_REQUESTS_PER_MINUTE_MAX
+from prefcenter.settings import ServingLimits, ServingSettings, Settings, read_settings
 from tests.web.serving_home import CONTROLLER, Answer, Running, running
 
 PAT = "pat@acme.example"
@@ -20,9 +20,10 @@ def with_mail(settings: Settings) -> Settings:
     return read_settings(MAIL, settings.home)
 
 
-async def ask(server: Running, address: str, controller: str = CONTROLLER) -> Answer:
+async def ask(server: Running, address: str, origin: str = "203.0.113.9") -> Answer:
     body = urlencode({"address": address}).encode()
-    return await server.ask(f"/find/{controller}", method="POST", body=body, headers=FORM)
+    headers = {**FORM, "X-Forwarded-For": origin}
+    return await server.ask(f"/find/{CONTROLLER}", method="POST", body=body, headers=headers)
 
 
 async def test_the_answer_is_the_same_whether_or_not_the_address_is_known(settings: Settings) -> None:
@@ -53,9 +54,19 @@ async def test_without_a_mail_host_it_says_so(settings: Settings) -> None:
 
 async def test_an_origin_may_ask_a_few_times_a_minute(settings: Settings) -> None:
     async with running(with_mail(settings)) as server:
-        statuses = [(await ask(server, PAT)).status for _ in range(FIND_REQUESTS_PER_MINUTE_MAX + 1)]
-    assert statuses[:-1] == [200] * FIND_REQUESTS_PER_MINUTE_MAX
-    assert statuses[-1] == 429
+        answers = [await ask(server, PAT) for _ in range(7)]
+        assert (await server.ask("/find/opencontact")).status == 200
+    assert [answer.status for answer in answers] == [200] * 6 + [429]
+    assert answers[0].headers["RateLimit-Policy"] == "6;w=60"
+    assert 0 < int(answers[-1].headers["Retry-After"]) <= 60
+
+
+async def test_each_origin_behind_a_trusted_proxy_may_ask_as_often_as_the_setting_says(settings: Settings) -> None:
+    given = ServingSettings(ServingLimits(find_requests_per_minute_max=2), (ip_network("127.0.0.0/8"),))
+    async with running(with_mail(settings), given) as server:
+        for origin in ("203.0.113.1", "203.0.113.2"):
+            statuses = [(await ask(server, PAT, origin=origin)).status for _ in range(3)]
+            assert statuses == [200, 200, 429]
 
 
 async def test_whoever_wrote_is_chosen_by_name(settings: Settings) -> None:
