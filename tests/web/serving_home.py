@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from prefcenter.api.schema import ApiSettings, PreferenceSchema
 from prefcenter.bootstrap import open_services
 from prefcenter.bootstrap.live import LiveHome, live_home
 from prefcenter.domain.events import EVERYTHING
@@ -24,6 +25,7 @@ from prefcenter.settings import ServingSettings, Settings
 from prefcenter.web.app import Surroundings, create_app
 from prefcenter.web.authentication import Authenticator
 from prefcenter.web.counted import CountedServices
+from prefcenter.web.graphql import GraphQLView
 from prefcenter.web.key_sets import key_sets
 from prefcenter.web.keys import CALLER
 from prefcenter.web.listening import listening_socket
@@ -123,6 +125,7 @@ async def running(
     routes: Iterable[web.AbstractRouteDef] = ROUTES,
     *,
     recheck_seconds: float = 30.0,
+    with_api: bool = False,
 ) -> AsyncIterator[Running]:
     """A server of a home, stopped on the way out as a signal would stop it."""
     given = given or ServingSettings()
@@ -139,8 +142,9 @@ async def running(
         portal = Portal(given.portal, key_sets(given.portal.jwks), home, log) if given.portal else None
         authenticator = Authenticator(home, log, portal)
         around = Surroundings(given, authenticator, RateLimits(given.limits), metrics, log)
+        api = GraphQLView(PreferenceSchema(ApiSettings()), home).routes if with_api else ()
         try:
-            async with serving(create_app(home, around, routes, open_routes(home)), around, [bound], []):
+            async with serving(create_app(home, around, [*routes, *api], open_routes(home)), around, [bound], []):
                 yield Running(bound.getsockname()[1], home, around, session)
         finally:
             await authenticator.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 
 from prefcenter.bootstrap import init_home, open_services
 from prefcenter.domain.terms import Channel
+from prefcenter.services.callers import CallerScope
 from prefcenter.services.decisions import Question
-from prefcenter.settings import Settings, read_settings
-from tests.web.serving_home import POLICIES, running
+from prefcenter.settings import PortalSettings, ServingSettings, Settings, read_settings
+from tests.api.served_api import operation
+from tests.web.serving_home import POLICIES, make_key, running
+from tests.web.test_portals import AUDIENCE, ISSUER, KEY_SET, token
 
 PAT = "pat@acme.example"
 CONTROLLER = "one-contact-center"
@@ -103,6 +107,51 @@ async def test_what_is_prohibited_anyway_needs_no_refusal(settings: Settings) ->
     await click(settings, await path_of(settings, "contact-center-1", "promotional-email"), {"Sec-GPC": "1"})
     async with open_services(settings) as services:
         assert len(await services.store.since("contact-center-1", (0,) * 8, 100)) == 1
+
+
+async def query_signed_in(settings: Settings, tmp_path: Path, controller: str, fields: Mapping[str, str]) -> None:
+    """Somebody who signed in at a controller's portal asks the API for their choices, which itself changes nothing."""
+    key_set = tmp_path / "jwks.json"
+    key_set.write_text(json.dumps(KEY_SET), encoding="utf-8")
+    await query(settings, token(), fields, PortalSettings(ISSUER, AUDIENCE, controller, str(key_set)))
+
+
+async def query(
+    settings: Settings, credentials: str, fields: Mapping[str, str], portal: PortalSettings | None = None, **wanted: str
+) -> None:
+    body = json.dumps({"query": operation("preferences"), "variables": {"input": wanted or None}}).encode()
+    headers = {"Content-Type": "application/json", **fields}
+    async with running(settings, ServingSettings(portal=portal), with_api=True) as server:
+        answer = await server.ask("/graphql", credentials, method="POST", body=body, headers=headers)
+    assert answer.status == 200
+    assert answer.document["data"]["preferences"]["maskedAddress"] == "***@acme.example"
+
+
+async def test_a_signal_on_a_signed_in_persons_query_refuses_sale_and_advertising(
+    selling: Settings, tmp_path: Path
+) -> None:
+    await query_signed_in(selling, tmp_path, CONTROLLER, {"Sec-GPC": "1"})
+    assert await reasons(selling, CONTROLLER) == ["opted_out", "opted_out", "permitted"]
+
+
+async def test_a_signed_in_persons_query_without_a_signal_refuses_nothing(selling: Settings, tmp_path: Path) -> None:
+    await query_signed_in(selling, tmp_path, CONTROLLER, {"Sec-GPC": "0"})
+    assert await reasons(selling, CONTROLLER) == ["permitted"] * 3
+
+
+async def test_a_signed_in_persons_signal_writes_nothing_where_both_uses_are_prohibited(
+    settings: Settings, tmp_path: Path
+) -> None:
+    await query_signed_in(settings, tmp_path, "contact-center-1", {"Sec-GPC": "1"})
+    assert await reasons(settings, "contact-center-1") == ["prohibited"] * 3
+    async with open_services(settings) as services:
+        assert await services.store.since("contact-center-1", (0,) * 8, 100) == []
+
+
+async def test_a_signal_on_a_tools_query_speaks_of_nobody(selling: Settings) -> None:
+    _, key = await make_key(selling, CallerScope.READ, controllers=(CONTROLLER,))
+    await query(selling, key, {"Sec-GPC": "1"}, controller=CONTROLLER, channel="email", address=PAT)
+    assert await reasons(selling, CONTROLLER) == ["permitted"] * 3
 
 
 async def test_the_file_says_that_the_signal_is_honoured(settings: Settings) -> None:
