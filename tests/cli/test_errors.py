@@ -215,7 +215,7 @@ def test_policy_check_of_what_is_no_directory_is_an_error(no_home: CommandLine, 
     assert (ran.code, ran.err) == (2, "unheard-of: not a directory of policies\n")
 
 
-@pytest.mark.parametrize("url", ["mongodb://acme.example/x", "sqlite://host/x", "/plain/path"])
+@pytest.mark.parametrize("url", ["postgresql://acme.example/x", "sqlite://host/x", "/plain/path"])
 def test_a_store_url_of_another_kind_is_an_error_that_does_not_show_it(prefcenter: CommandLine, url: str) -> None:
     ran = prefcenter("keys", "check", environ={"PREFCENTER_STORE": url})
     assert (ran.code, ran.out) == (2, "")
