@@ -77,7 +77,8 @@ def read_settings(environ: Mapping[str, str], home: Path | None = None) -> Setti
     """Settings from variables; a home given on the command line wins over PREFCENTER_HOME."""
     chosen = home or Path(environ.get(HOME_VARIABLE) or _default_home(environ))
     chosen = chosen.expanduser().absolute()
-    site = Site(_base_url(environ), sends_mail=bool(environ.get(SMTP_URL_VARIABLE)))
+    is_named = bool(environ.get(BASE_URL_VARIABLE))
+    site = Site(_base_url(environ), sends_mail=bool(environ.get(SMTP_URL_VARIABLE)), is_named=is_named)
     regions = frozenset(filter(None, map(str.strip, (environ.get(STORE_REGION_VARIABLE) or "").split(","))))
     return Settings(chosen, environ.get(STORE_VARIABLE) or _store_url(chosen), site, regions)
 

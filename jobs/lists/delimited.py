@@ -13,6 +13,8 @@ from jobs.lists.packed import PackedFile
 from jobs.lists.records import RawRecord, RecordReader
 
 BATCH_CHARACTERS = 1 << 22
+KNOWN_MAX = 4_096
+"""How many different additions are kept encoded: reasons are few, while links differ from row to row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +82,7 @@ class DelimitedSink:
         text = self._lexer.blanked(record, [column.index for column in placed.blanked])
         added = self._added.get(placed.added)
         if added is None:
-            added = self._added[placed.added] = self._encoding.encode_added(self._dialect.appended(placed.added))
+            added = self._encoding.encode_added(self._dialect.appended(placed.added))
+            if len(self._added) < KNOWN_MAX:
+                self._added[placed.added] = added
         return self._encoding.encode(text) + added + self._encoding.encode(record.terminator)

@@ -36,6 +36,7 @@ def manifest_document(
         "addresses": _addresses_document(plan, contacts),
         "businessDomains": None if employers is None else _employers_document(employers),
         "dedupe": plan.dedupe,
+        "links": plan.links,
         "list": _list_document(plan, contacts, tally.read),
         "inputs": [{"name": _shown(entry["name"]), "sha256": entry["sha256"]} for entry in contacts.inputs()],
         "counts": {"read": tally.read, **{output.value: tally.written[output] for output in Output}},

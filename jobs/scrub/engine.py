@@ -15,6 +15,7 @@ from jobs.lists.inputs import open_lists
 from jobs.scrub.deciding import ColumnAnswers, Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
+from jobs.scrub.links import require_linkable, row_links
 from jobs.scrub.manifest import MANIFEST_NAME, Manifest, signed
 from jobs.scrub.outputs import PartialDirectory, require_free
 from jobs.scrub.plan import ScrubPlan, require_offered
@@ -26,6 +27,7 @@ from prefcenter.domain.errors import InvalidInput, KeyringError, StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.time import format_time
 from prefcenter.security.seals import Sealer
+from prefcenter.services.links import Links
 from prefcenter.services.ports import Clock
 
 MOST_RUNS = 3
@@ -72,15 +74,17 @@ async def scrub(
     progress: ProgressReport = lambda _: None,
     engine: RowEngine | None = None,
     standard_input: IO[bytes] | None = None,
+    links: Links | None = None,
 ) -> Manifest:
     """Decide every row of a list and write the outputs, all of them or none; returns the manifest.
 
     Raises InvalidInput, with nothing written, for a purpose, channel or audience that the policy does not have, and for
     a list that cannot be read. A ledger that moves during the run starts it anew, at most twice; then the manifest says
     that it is stale. Rows are decided by `engine`, or one by one where there is none or it hands the list back. A list
-    named `-` is read from `standard_input`.
+    named `-` is read from `standard_input`. `links` makes those of kept rows, where the plan asks for them.
     """
     require_offered(plan, decider.policy)
+    require_linkable(plan, links)
     if not plan.dry_run:
         if plan.out is None:
             raise InvalidInput("--out: name a directory for the outputs, or ask for a --dry-run")
@@ -88,7 +92,7 @@ async def scrub(
     started_ms = clock()
     employers = None if plan.business_domains is None else read_employer_domains(plan.business_domains)
     with open_lists(plan.paths, plan.sought(decider.policy.country), standard_input) as contacts:
-        job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, employers, engine)
+        job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, employers, engine, links)
         try:
             return await _until_accepted(job)
         except HandedBack:
@@ -134,6 +138,7 @@ class _Job:
     started_ms: int
     employers: EmployerDomains | None
     engine: RowEngine | None
+    links: Links | None
 
     @property
     def at_ms(self) -> int:
@@ -171,7 +176,8 @@ class _Job:
         plain = self._plain_list()
         if self.engine is not None and plain is not None:
             return await self.engine.decide_rows(plain, partial, self.at_ms, self.progress)
-        taker = NoFiles() if partial is None else RowFiles(self.contacts, partial)
+        links = row_links(self.plan, self.links, self.contacts.found, self.at_ms)
+        taker = NoFiles() if partial is None else RowFiles(self.contacts, partial, links)
         answers = answers_of(self.engine, self.decider, self.plan.purpose, self.at_ms)
         policy, found = self.decider.policy, self.contacts.found
         rows = RowDecider(self.plan, found, policy, answers, self.employers, self.at_ms)
@@ -180,7 +186,7 @@ class _Job:
     def _plain_list(self) -> OpenList | None:
         """The list, if it is one that row engines cut: one file of text, with one column of addresses."""
         plan, contacts = self.plan, self.contacts
-        asks_for_more = plan.addresses or plan.audience_column or plan.dedupe or self.employers
+        asks_for_more = plan.addresses or plan.audience_column or plan.dedupe or plan.links or self.employers
         is_plain = not asks_for_more and isinstance(contacts, OpenList) and contacts.content.is_plain_file
         return contacts if is_plain and isinstance(contacts, OpenList) else None
 

@@ -28,7 +28,8 @@ class ScrubPlan:
     """One scrub. `at_ms` None: now. `out` may be left out of a dry run only, which writes nothing.
 
     `further` lists are read after the one at `path`, as if they were part of it. `addresses` names several columns of
-    addresses, each with a channel of its own; without it there is one, `address_column`, for `channel`.
+    addresses, each with a channel of its own; without it there is one, `address_column`, for `channel`. `links` asks
+    for those of a message in each kept row.
     """
 
     path: Path
@@ -46,6 +47,7 @@ class ScrubPlan:
     business_domains: Path | None = None
     dedupe: bool = False
     sheet: str | None = None
+    links: bool = False
 
     @property
     def paths(self) -> tuple[Path, ...]:

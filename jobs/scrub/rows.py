@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Protocol
 
 from jobs.lists import Column, ContactList, Placed, RowBatch
+from jobs.scrub.links import LINK_HEADINGS, RowLinks
 from jobs.scrub.outputs import PartialDirectory, WrittenFile
 from jobs.scrub.tally import Outcome, Output
 
@@ -71,16 +72,18 @@ class RowFiles:
     """`kept`, `suppressed` and `rejected`, each beginning as the list does.
 
     With several columns of addresses each file tells the outcome of each, and those that may not be used are blank in
-    `kept`.
+    `kept`. With `links`, `kept` has those of each row too.
     """
 
-    def __init__(self, contacts: ContactList, partial: PartialDirectory) -> None:
+    def __init__(self, contacts: ContactList, partial: PartialDirectory, links: RowLinks | None = None) -> None:
         self.written: Counter[Output] = Counter()
+        self._links = links
         self._columns = contacts.found.addresses if len(contacts.found.addresses) > 1 else ()
         self._files = {output: partial.create(f"{output}{contacts.suffix}") for output in Output}
         per_cell = tuple(map(reason_heading, self._columns))
+        of_kept = per_cell if links is None else (*per_cell, *LINK_HEADINGS)
         self._sinks = {
-            output: contacts.sink(file, per_cell if output is Output.KEPT else (*ADDED_HEADINGS, *per_cell))
+            output: contacts.sink(file, of_kept if output is Output.KEPT else (*ADDED_HEADINGS, *per_cell))
             for output, file in self._files.items()
         }
 
@@ -89,9 +92,21 @@ class RowFiles:
         for place, row in enumerate(rows):
             blanked = tuple(self._columns[index] for index in row.blanked) if row.blanked else ()
             placed[row.output].append(Placed(place, row.added, blanked))
+        if self._links is not None:
+            placed[Output.KEPT.value] = self._with_links(self._links, batch, rows, placed[Output.KEPT.value])
         for output, sink in self._sinks.items():
             sink.write(batch, placed[output])
             self.written[output] += len(placed[output])
+
+    def _with_links(
+        self, links: RowLinks, batch: RowBatch, rows: Sequence[DecidedRow], kept: Sequence[Placed]
+    ) -> list[Placed]:
+        """Kept rows with their links behind whatever else is added to them."""
+        addresses = links.addresses(batch)
+        return [
+            each._replace(added=(*each.added, *links.of(addresses[each.place], rows[each.place].blanked)))
+            for each in kept
+        ]
 
     def finish(self) -> Mapping[str, WrittenFile]:
         for sink in self._sinks.values():

@@ -17,8 +17,9 @@ from prefcenter.cli.engines import chosen_engine
 from prefcenter.cli.options import WordType, at_option, channel_option, controller_option, json_option, purpose_option
 from prefcenter.cli.program import EXIT_DONE, EXIT_NO
 from prefcenter.cli.progress import rows_progress
+from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.terms import AddressClass, Channel
-from prefcenter.settings import Settings
+from prefcenter.settings import BASE_URL_VARIABLE, Settings
 
 
 class AddressChoiceType(click.ParamType[AddressChoice]):
@@ -65,6 +66,7 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
     help="Employers' domains, one a line: addresses there are business ones unless a row says personal.",
 )
 @click.option("--dedupe", is_flag=True, help="Keep each mailbox once; rows that repeat one are suppressed.")
+@click.option("--links", is_flag=True, help="Add an unsubscribe and a manage link to each row of kept, for its email.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook, if not the first.")
 @at_option(end_of_day=False, at_help="Decide as of this time instead of now.")
 @click.option(
@@ -107,9 +109,12 @@ def scrub(
 
     LIST is delimited text, NDJSON, Parquet or an Excel workbook; text may be packed with gzip or Zstandard. Several, or
     a pattern, are read as one; `-` is standard input. DIR gets kept, suppressed and rejected in the list's own format,
-    manifest.json and report.html. Send to `kept` only. Exit 1: the result is stale; scrub again.
+    manifest.json and report.html. Send to `kept` only. Exit 1: the result is stale; scrub again. --links begin with
+    PREFCENTER_BASE_URL, and are made by the reference engine.
     """
     plan = _plan(**options)
+    if plan.links:
+        _require_links(settings, engine)
     if explain:
         click.echo(asyncio.run(_explain(settings, controller, plan)))
         return EXIT_DONE
@@ -128,6 +133,14 @@ def _plan(paths: tuple[Path, ...], channel: Channel | None, **options: Any) -> S
     return ScrubPlan(path=first, further=tuple(further), channel=channel or addresses[0].channel, **options)
 
 
+def _require_links(settings: Settings, engine: EngineChoice) -> None:
+    """Links that lead nowhere would be found out by those who want to refuse."""
+    if engine is EngineChoice.FAST:
+        raise click.UsageError("--links does not go with --engine fast.")
+    if not settings.site.is_named:
+        raise InvalidInput(f"{BASE_URL_VARIABLE}: is needed for --links, which begin with it")
+
+
 async def _run(settings: Settings, controller: str, plan: ScrubPlan, choice: EngineChoice, memory_mib: int) -> Manifest:
     async with open_services(settings) as services:
         found = await services.deciding(controller)
@@ -141,6 +154,7 @@ async def _run(settings: Settings, controller: str, plan: ScrubPlan, choice: Eng
                 lambda progress: show(progress.bytes_read, progress.bytes_total, progress.rows),
                 engine=engine,
                 standard_input=None if sys.stdin is None else sys.stdin.buffer,
+                links=found.links if plan.links else None,
             )
 
 

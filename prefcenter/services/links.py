@@ -29,6 +29,9 @@ LIFE_MS: Mapping[LinkKind, int] = {
 }
 """How long links of a kind work; those of the other kinds do for good."""
 
+ISSUED_END_MS = (1 << 32) * 1_000
+"""A token holds when it was made as seconds in 32 bits."""
+
 CELL_TAG_BYTES = 4
 CONFIRMED_CELLS_MAX = ABOUT_BYTES_MAX // CELL_TAG_BYTES
 """How many choices one confirmation can be about."""
@@ -71,6 +74,7 @@ class Links:
 
     def __init__(self, policy: Policy, digester: Digester, cipher: LinkCipher, clock: Clock, site: Site) -> None:
         self._policy = policy
+        self._digester = digester
         self._targets = Targets(policy.country, digester)
         self._cipher = cipher
         self._clock = clock
@@ -97,6 +101,15 @@ class Links:
             except InvalidAddress:
                 made.append(None)
         return made
+
+    def as_of(self, at_ms: int) -> Links:
+        """The same, as if it were that time: what is made again has the same links.
+
+        Raises InvalidInput for a time that a token cannot hold.
+        """
+        if not 0 <= at_ms < ISSUED_END_MS:
+            raise InvalidInput("at: expected a time from 1970 to 2105, for links hold it")
+        return Links(self._policy, self._digester, self._cipher, lambda: at_ms, self._site)
 
     def fresh(self, target: Target, channel: Channel) -> str:
         """The URL of the page for somebody who just asked for it by their address."""

@@ -8,10 +8,14 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """`base_url` has no slash at its end. `sends_mail`: a mail host is set up, so that letters go out."""
+    """`base_url` has no slash at its end, and `is_named` where a setting says it.
+
+    `sends_mail`: a mail host is set up, so that letters go out.
+    """
 
     base_url: str = "http://127.0.0.1:8080"
     sends_mail: bool = False
+    is_named: bool = False
 
     @property
     def host(self) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,28 @@ def test_a_second_scrub_to_the_same_place_is_refused(prefcenter: CommandLine, li
     ran = prefcenter.line(f"scrub list.csv {MARKETING} --out out")
     assert (ran.code, ran.out, ran.err) == (2, "", "--out: out: is not empty\n")
     assert {path: path.read_bytes() for path in (listed / "out").iterdir()} == before
+
+
+def test_links_need_the_url_that_they_begin_with(prefcenter: CommandLine, listed: Path) -> None:
+    line = shlex.split(f"scrub list.csv {MARKETING} --class-column class --out out --links")
+    ran = prefcenter(*line)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "PREFCENTER_BASE_URL: is needed for --links, which begin with it\n"
+    assert [path.name for path in listed.iterdir()] == ["list.csv"]
+    ran = prefcenter(*line, environ={"PREFCENTER_BASE_URL": "https://preferences.example"})
+    assert (ran.code, ran.err) == (0, "")
+    header, sam = (listed / "out" / "kept.csv").read_text(encoding="utf-8").splitlines()
+    assert header == "email;class;note;prefcenter_unsubscribe_url;prefcenter_manage_url"
+    assert re.fullmatch(
+        r"sam@acme\.example;business;fine"
+        r";https://preferences\.example/u/[\w-]{1,119};https://preferences\.example/p/[\w-]{1,119}",
+        sam,
+    )
+    assert prefcenter.done("scrub-verify out").startswith("good: ")
+
+
+def test_links_do_not_go_with_the_fast_engine(prefcenter: CommandLine, listed: Path) -> None:
+    ran = prefcenter.line(f"scrub list.csv {MARKETING} --out out --links --engine fast")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--links does not go with --engine fast" in ran.err
+    assert [path.name for path in listed.iterdir()] == ["list.csv"]

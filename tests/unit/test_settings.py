@@ -93,7 +93,8 @@ def test_settings_do_not_change(tmp_path: Path) -> None:
     ],
 )
 def test_links_begin_with_the_base_url(text: str, url: str) -> None:
-    assert read_settings({BASE_URL_VARIABLE: text}).site.base_url == url
+    site = read_settings({BASE_URL_VARIABLE: text}).site
+    assert (site.base_url, site.is_named) == (url, bool(text))
 
 
 @pytest.mark.parametrize(

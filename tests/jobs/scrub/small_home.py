@@ -19,9 +19,12 @@ from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import new_keyring
 from prefcenter.security.seals import Sealer
+from prefcenter.security.tokens import LinkCipher
 from prefcenter.services.decisions import Decisions, Question
+from prefcenter.services.links import Links
 from prefcenter.services.policy_files import load_policy
 from prefcenter.services.recording import Recording
+from prefcenter.services.site import Site
 from tests.factories import DAY, NOW
 from tests.fakes import MemoryStore
 
@@ -44,6 +47,8 @@ class SmallHome:
         digester, cipher = Digester(keyring, controller), FieldCipher(keyring, controller)
         self.recording = Recording(self.policy, digester, self.store, lambda: NOW - DAY, cipher)
         self.decisions = Decisions(self.policy, digester, self.store)
+        site = Site("https://preferences.example")
+        self.links = Links(self.policy, digester, LinkCipher(keyring, controller), lambda: NOW + DAY, site)
 
     def sealer_of(self, controller: str) -> Sealer:
         assert controller == self.policy.controller
@@ -56,7 +61,7 @@ class SmallHome:
         asyncio.run(self.recording.suppress(address, RefusalReason.BOUNCED, EVERYTHING, "mailer"))
 
     def scrub(self, plan: ScrubPlan, decider: Decider | None = None) -> Manifest:
-        return asyncio.run(scrub(plan, decider or self.decisions, self.sealer, lambda: NOW))
+        return asyncio.run(scrub(plan, decider or self.decisions, self.sealer, lambda: NOW, links=self.links))
 
 
 class MeddledDecisions:

@@ -74,6 +74,7 @@ def test_the_manifest_says_what_was_read_decided_and_written(tmp_path: Path, hom
         "addresses": [{"channel": "email", "column": 2, "class": None}],
         "businessDomains": None,
         "dedupe": False,
+        "links": False,
         "inputs": [{"name": "list.csv", "sha256": hashlib.sha256(LIST).hexdigest()}],
         "cells": [
             {"channel": "email", "class": "business", "kept": 1, "suppressed": 2, "rejected": 1},

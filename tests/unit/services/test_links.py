@@ -155,3 +155,14 @@ def test_links_made_an_hour_apart_differ_and_at_once_do_not() -> None:
     made = links().of_message(PAT, "offers", EMAIL)
     assert links().of_message(PAT, "offers", EMAIL) == made
     assert links(NOW + HOUR).of_message(PAT, "offers", EMAIL).unsubscribe_url != made.unsubscribe_url
+
+
+def test_links_as_of_a_time_are_the_same_whenever_they_are_made() -> None:
+    made = links(NOW + DAY).as_of(NOW).of_message(PAT, "offers", EMAIL)
+    assert made == links(NOW).of_message(PAT, "offers", EMAIL) != links(NOW + DAY).of_message(PAT, "offers", EMAIL)
+
+
+@pytest.mark.parametrize("at_ms", [-1, (1 << 32) * 1_000])
+def test_a_token_holds_no_time_before_1970_or_after_2105(at_ms: int) -> None:
+    with pytest.raises(InvalidInput, match=r"^at: expected a time from 1970 to 2105"):
+        links().as_of(at_ms)
