@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from prefcenter.domain.decision import Decision
 from prefcenter.domain.errors import StoreDamaged, StoreError
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.record import Record
-from prefcenter.domain.terms import AddressKind, RefusalReason
+from prefcenter.domain.terms import AddressKind, Channel, Reason, RefusalReason
 from prefcenter.security.keyring import Keyring
+from prefcenter.services.decisions import Question
 from prefcenter.services.importing import RefusalRow
 from prefcenter.services.ports import Store
 from prefcenter.storage import create_store, open_store
@@ -38,7 +40,7 @@ from tests.contract.acts import (
     whole_feed,
 )
 from tests.contract.test_services import Desk
-from tests.factories import NOW, a_digest
+from tests.factories import DAY, NOW, a_digest
 from tests.mongo_server import new_store_url
 
 PEOPLE = 100_000 if os.environ.get("PREFCENTER_SOAK") else 200
@@ -116,6 +118,24 @@ def test_a_store_that_went_to_mongodb_and_back_says_the_same(tmp_path: Path, key
     assert asyncio.run(told(between, keyring)) == original
     assert asyncio.run(told(back, keyring)) == original
     assert original[-3].findings == original[-2].findings == ()
+    answers = asyncio.run(decided(first, keyring, PEOPLE))
+    assert {answer.reason for answer in answers} == {Reason.MANUAL, Reason.PERMITTED}
+    assert asyncio.run(decided(between, keyring, PEOPLE)) == answers
+    assert asyncio.run(decided(back, keyring, PEOPLE)) == answers
+
+
+async def decided(url: str, keyring: Keyring, people: int) -> list[Decision]:
+    """The decision about everybody who was imported, and about one who was not."""
+    store = open_store(url, keyring)
+    desk = Desk(store, keyring)
+    questions = [Question(f"person{number}@example.com", "jobs", Channel.EMAIL) for number in range(people + 1)]
+    answers = [
+        answer
+        for start in range(0, len(questions), 1_000)
+        for answer in await desk.decisions.decide_many(questions[start : start + 1_000], NOW + DAY)
+    ]
+    await store.close()
+    return answers
 
 
 def test_every_decision_is_the_same_in_both(tmp_path: Path, keyring: Keyring) -> None:
