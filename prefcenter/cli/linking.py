@@ -53,7 +53,7 @@ def link(
 
     made = asyncio.run(run())
     if as_json:
-        urls = {"unsubscribe_url": made.unsubscribe_url, "manage_url": made.manage_url}
+        urls = {"unsubscribeUrl": made.unsubscribe_url, "manageUrl": made.manage_url}
         click.echo(json.dumps({**urls, "headers": dict(made.headers)}))
         return
     click.echo(f"unsubscribe  {made.unsubscribe_url}")
