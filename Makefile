@@ -84,16 +84,16 @@ clean:  ## Remove caches and built files; .venv stays.
 $(RUNTIME): requirements/runtime.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 is needed: PYTHON=python3.11 make")'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --require-hashes --requirement requirements/runtime.txt
+	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements/runtime.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEVELOPMENT): requirements/development.txt $(RUNTIME)
-	$(PIP) install --quiet --require-hashes --requirement requirements/development.txt
+	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements/development.txt
 	@touch $@
 
 $(SPARK): requirements/spark.txt $(DEVELOPMENT)
-	$(PIP) install --quiet --require-hashes --requirement requirements/spark.txt
+	$(PIP) install --quiet --no-deps --require-hashes --requirement requirements/spark.txt
 	@touch $@
 
 # What the tests run in node, which itself comes from a Python package. The lock names no registry.
