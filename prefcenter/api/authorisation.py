@@ -96,7 +96,7 @@ def may_see_true_reasons(caller: Caller) -> bool:
 
 def check_controller(context: RequestContext, controller: str) -> None:
     """Raises UnknownController, alike for one that is not there and for one that is none of the caller's business."""
-    if not context.caller.may_ask_for(controller) or controller not in context.home.controllers():
+    if not context.caller.may_ask_for(controller) or controller not in context.home.known_controllers():
         raise UnknownController
 
 

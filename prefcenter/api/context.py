@@ -25,8 +25,8 @@ class Home(Protocol):
     async def controller(self, controller: str) -> ControllerServices:
         """The services of a controller for acts and reading. Raises InvalidInput for one that is not in this home."""
 
-    def controllers(self) -> Sequence[str]:
-        """The controllers of this home."""
+    def known_controllers(self) -> Sequence[str]:
+        """The controllers of this home, those included whose policy file is gone while the store keeps the policy."""
 
     async def marker(self) -> int:
         """A number that is another one after anything was written to the store, by whatever process."""

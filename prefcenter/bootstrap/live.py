@@ -19,7 +19,6 @@ import structlog
 from prefcenter.bootstrap import MakeServices, Services, system_clock
 from prefcenter.domain.errors import (
     InvalidInput,
-    InvalidPolicy,
     KeyringError,
     PrefcenterError,
     StoreDamaged,
@@ -60,12 +59,12 @@ def _identity(path: Path | None) -> Stamp:
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """The services of a controller by its last good policy, and what is wrong with a newer file of it."""
+    """The services of a controller by its last good policy, and what is wrong with its file since."""
 
     services: ControllerServices
     stamps: tuple[Stamp, ...]
     read_at_s: float
-    fault: InvalidPolicy | None
+    fault: InvalidInput | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,8 @@ class Opened:
 
     services: Services
     stamps: tuple[Stamp, ...]
+    kept: frozenset[str]
+    """The controllers that the store knew when it was opened, whatever became of their policy files."""
     in_force: dict[str, InForce] = field(default_factory=dict)
     whole: dict[str, Found] = field(default_factory=dict)
 
@@ -90,8 +91,8 @@ class LiveHome:
     """A home for a server. Get one from `live_home`, which also closes it.
 
     `deciding` raises StoreError or KeyringError where nothing may be decided, whatever the cause: a store that cannot
-    be read or has lost events, unknown keys, a policy file that is faulty. Acts such as opt-outs are still taken then,
-    by the last good policy, as long as the store takes them.
+    be read or has lost events, unknown keys, a policy file that is faulty or gone. Acts such as opt-outs are still
+    taken then, by the last good policy, as long as the store takes them: people hold links that work for good.
     """
 
     def __init__(
@@ -134,16 +135,25 @@ class LiveHome:
         opened = await self._open()
         in_force = await self._in_force(opened, controller)
         if in_force.fault is not None:
-            raise StoreError(f"{controller}: its policy file is faulty, so nothing is decided by an older one")
+            raise StoreError(f"{controller}: its policy file is faulty or gone, so nothing is decided by an older one")
         await self._require_whole(opened, controller)
         return in_force.services
+
+    async def fault_of(self, controller: str) -> InvalidInput | None:
+        """What keeps the policy file of a controller from being in force, if something does. Raises as `controller`."""
+        return (await self._in_force(await self._open(), controller)).fault
+
+    def known_controllers(self) -> Sequence[str]:
+        """Those with a policy file, and those that only the store still knows: refusals are taken for all of them."""
+        opened = self._opened
+        return sorted({*self.controllers(), *(() if opened is None else (*opened.kept, *opened.in_force))})
 
     def controllers(self) -> Sequence[str]:
         """The controllers that have a policy file."""
         try:
             with os.scandir(self._settings.policies) as entries:
                 names = [entry.name for entry in entries]
-        except FileNotFoundError:
+        except OSError:
             return []
         return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml") and name[0] != ".")
 
@@ -207,7 +217,12 @@ class LiveHome:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
         services = await asyncio.to_thread(self._load)
-        self._opened = Opened(services, stamps)
+        try:
+            kept = frozenset(await services.store.controllers())
+        except BaseException:
+            await services.store.close()
+            raise
+        self._opened = Opened(services, stamps, kept)
         self._generation += 1
 
     def _load(self) -> Services:
@@ -228,15 +243,15 @@ class LiveHome:
     async def _read_policy(self, opened: Opened, controller: str, stamps: tuple[Stamp, ...], now_s: float) -> InForce:
         try:
             policy = await opened.services.policies.in_force(controller)
-        except InvalidPolicy as fault:
+        except InvalidInput as fault:  # of a file that is faulty or gone, or keeps its data where the store is not
             before = opened.in_force.get(controller)
+            last = before.services if before else await self._last_in_force(opened, controller, fault)
             if before is None or before.fault is None:
                 self._log.error("policy_faulty", controller=controller, file=f"{controller}.toml")
-            last = before.services if before else await self._last_in_force(opened, controller, fault)
             return InForce(last, stamps, now_s, fault)
         return InForce(opened.services.under(policy), stamps, now_s, None)
 
-    async def _last_in_force(self, opened: Opened, controller: str, fault: InvalidPolicy) -> ControllerServices:
+    async def _last_in_force(self, opened: Opened, controller: str, fault: InvalidInput) -> ControllerServices:
         document = await opened.services.store.policy_in_force(controller)
         if document is None:
             raise fault

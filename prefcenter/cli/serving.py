@@ -89,7 +89,8 @@ async def _try(settings: Settings, given: ServingSettings) -> None:
             raise InvalidInput("PREFCENTER_PORTAL_CONTROLLER: not one of this home's policies")
         for controller in home.controllers():
             with suppress(InvalidPolicy):  # it is logged, and the others are served
-                await home.controller(controller)
+                if fault := await home.fault_of(controller):
+                    raise fault
 
 
 def _bound(setting: str, host: str, port: int, *, is_shared: bool = False) -> socket.socket:

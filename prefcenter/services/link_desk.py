@@ -18,7 +18,10 @@ class LinkHome(Protocol):
         """The services of a controller. Raises InvalidInput for one that is not in this home, StoreError."""
 
     def controllers(self) -> Sequence[str]:
-        """The controllers of this home."""
+        """The controllers that have a policy in this home."""
+
+    def known_controllers(self) -> Sequence[str]:
+        """Those, and all whose last policy the store keeps: their links work for good."""
 
 
 async def open_link(home: LinkHome, text: str, *kinds: LinkKind) -> tuple[ControllerServices, Link]:
@@ -26,7 +29,7 @@ async def open_link(home: LinkHome, text: str, *kinds: LinkKind) -> tuple[Contro
 
     Raises InvalidLink for whatever is no link of those kinds that works; why it does not is never told.
     """
-    for controller in home.controllers():
+    for controller in home.known_controllers():
         try:
             services = await home.controller(controller)
         except InvalidInput:  # a policy file that is no policy (any more) must not take the others' links with it

@@ -62,6 +62,17 @@ def test_every_mutation_stands_in_the_table() -> None:
     assert mutations == set(ACTS)
 
 
+async def test_an_opt_out_is_recorded_under_the_last_policy_when_its_file_is_gone(home: Path) -> None:
+    async with open_api(home) as api:
+        file = api.settings.policies / f"{CONTROLLER}.toml"
+        assert await reason_of(api) == "permitted"
+        file.rename(file.with_suffix(".aside"))
+        assert await reason_of(api) == "check_failed"
+        assert (await api.act("opt-out", whom=PAT, source="crm-form"))["outcome"] == "recorded"
+        file.with_suffix(".aside").rename(file)
+        assert await reason_of(api) == "opted_out"
+
+
 @pytest.mark.parametrize("name", ACTS)
 async def test_an_idempotency_key_does_an_act_once_and_refuses_another_input(home: Path, name: str) -> None:
     given, other = ACTS[name]

@@ -77,6 +77,17 @@ async def test_one_click_is_200_with_a_short_page_and_binds_the_next_decision_an
     assert len(answer.body) < 2_000
 
 
+async def test_a_link_still_refuses_when_the_policy_file_of_its_controller_is_gone(settings: Settings) -> None:
+    path, file = await path_of(settings), settings.policies / f"{CONTROLLER}.toml"
+    text = file.read_text("utf-8")
+    async with running(settings) as server:
+        file.unlink()
+        assert (await server.ask(path)).status == 200
+        assert (await click(server, path)).status == 200
+    file.write_text(text, "utf-8")
+    assert await reasons(settings, ("client-marketing", "email")) == ["opted_out"]
+
+
 async def test_a_multipart_form_counts_as_well(settings: Settings) -> None:
     path = await path_of(settings)
     form = aiohttp.FormData()

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -236,6 +237,59 @@ async def test_a_server_that_starts_with_a_faulty_policy_takes_opt_outs_by_the_l
     text = file.read_text("utf-8")
     file.write_text("[controller]\n", "utf-8")
     async with opened(settings) as home:
+        with pytest.raises(StoreError):
+            await reason(home)
+        await opt_out(home)
+        file.write_text(text, "utf-8")
+        assert await reason(home) == "opted_out"
+
+
+@pytest.mark.parametrize("gone", ["the file", "all files", "the directory"])
+async def test_without_its_policy_file_a_controller_decides_nothing_and_takes_opt_outs_by_the_last_one(
+    settings: Settings, gone: str, logged: io.StringIO
+) -> None:
+    aside = settings.home / "aside"
+    shutil.copytree(settings.policies, aside)
+    async with opened(settings) as home:
+        assert await reason(home) == "permitted"
+        take_policies_away(settings, gone)
+        with pytest.raises(StoreError, match="policy file is faulty or gone"):
+            await reason(home)
+        await opt_out(home)
+        assert CONTROLLER in home.known_controllers()
+        assert CONTROLLER not in home.controllers()
+        assert events(logged) == ["policy_faulty"]
+        shutil.copytree(aside, settings.policies, dirs_exist_ok=True)
+        assert await reason(home) == "opted_out"
+
+
+async def test_a_server_that_starts_without_a_policy_file_takes_opt_outs_by_the_last_one(settings: Settings) -> None:
+    text = (settings.policies / f"{CONTROLLER}.toml").read_text("utf-8")
+    take_policies_away(settings, "the file")
+    async with opened(settings) as home:
+        assert list(home.known_controllers()) == ["opencontact", "openscape"]
+        await opt_out(home)
+        (settings.policies / f"{CONTROLLER}.toml").write_text(text, "utf-8")
+        assert await reason(home) == "opted_out"
+
+
+def take_policies_away(settings: Settings, what: str) -> None:
+    if what == "the directory":
+        shutil.rmtree(settings.policies)
+    else:
+        for path in settings.policies.glob("*.toml" if what == "all files" else f"{CONTROLLER}.toml"):
+            path.unlink()
+
+
+async def test_a_policy_that_keeps_data_where_the_store_is_not_decides_nothing_and_takes_opt_outs(
+    settings: Settings,
+) -> None:
+    settings = replace(settings, store_regions=frozenset({"EEA"}))
+    file = settings.policies / f"{CONTROLLER}.toml"
+    text = file.read_text("utf-8")
+    async with opened(settings) as home:
+        assert await reason(home) == "permitted"
+        file.write_text(text.replace('["EEA"]', '["UK"]'), "utf-8")
         with pytest.raises(StoreError):
             await reason(home)
         await opt_out(home)
