@@ -112,7 +112,10 @@ class Pages:
         """Do what a form of the page says, and show what came of it."""
         form = await read_form(request)
         arrival, notice = await self._by_typed_address(request, MultiDict() if form is None else form)
-        return await acted(arrival) if notice is None else await shown(arrival, notice)
+        if notice is None:
+            return await acted(arrival, said(arrival.form, "do"))
+        await _refuse_signalled(arrival)
+        return await shown(arrival, notice)
 
     async def act_signed_in(self, request: web.Request) -> web.Response:
         """The same for who signed in at a portal, which hands their token over in a form, never in a URL."""
@@ -128,7 +131,7 @@ class Pages:
         services = await self._home.controller(person.controller)
         visit = await services.visits.of_person(person.address, person.channel)
         arrival = Arrival(request, services, visit, form, {TOKEN_FIELD: token})
-        return await acted(arrival) if said(form, "do") else await shown(arrival)
+        return await acted(arrival, said(form, "do") or "show")
 
     async def _by_link(self, request: web.Request, form: Form, address: str | None = None) -> Arrival:
         kinds = LinkKind.MANAGE, LinkKind.FRESH
@@ -144,23 +147,28 @@ class Pages:
             return await self._by_link(request, form), OTHER_ADDRESS
 
 
-async def acted(arrival: Arrival) -> web.Response:
-    """Do what the form says, and show the page with what came of it."""
-    deed = said(arrival.form, "do")
-    if deed == "download":
-        return await _download(arrival)
+async def acted(arrival: Arrival, deed: str) -> web.Response:
+    """Do what a button says and then, whatever came of that, what the browser says for its person; show the page."""
+    notice = None if deed == "download" else await _done(arrival, deed)
+    await _refuse_signalled(arrival)
+    return await (_download(arrival) if deed == "download" else shown(arrival, notice))
+
+
+async def _done(arrival: Arrival, deed: str) -> Notice | None:
     try:
-        notice = await DEEDS[deed](arrival) if deed in DEEDS else NOT_UNDERSTOOD
-        await refuse_signalled(arrival.request, arrival.services, arrival.visit.target)
+        return await DEEDS[deed](arrival) if deed in DEEDS else NOT_UNDERSTOOD
     except MailUnavailable:
-        notice = NO_MAIL
+        return NO_MAIL
     except InvalidTime:
-        notice = NO_SUCH_DAY
+        return NO_SUCH_DAY
     except ActRefused:
-        notice = NOT_HERE
+        return NOT_HERE
     except InvalidInput:
-        notice = NOT_UNDERSTOOD
-    return await shown(arrival, notice)
+        return NOT_UNDERSTOOD
+
+
+async def _refuse_signalled(arrival: Arrival) -> None:
+    await refuse_signalled(arrival.request, arrival.services, arrival.visit.target)
 
 
 async def shown(arrival: Arrival, notice: Notice | None = None) -> web.Response:

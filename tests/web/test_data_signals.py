@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from prefcenter.bootstrap import init_home, open_services
+from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import Channel
 from prefcenter.services.callers import CallerScope
 from prefcenter.services.decisions import Question
+from prefcenter.services.targets import Targets
 from prefcenter.settings import PortalSettings, ServingSettings, Settings, read_settings
 from tests.api.served_api import operation
 from tests.web.serving_home import POLICIES, make_key, running
@@ -81,6 +83,69 @@ async def test_a_signal_on_an_act_refuses_sale_and_advertising_and_nothing_else(
     path = await path_of(selling, CONTROLLER, "client-marketing")
     assert await reasons(selling, CONTROLLER) == ["permitted"] * 3
     await click(selling, path, {"Sec-GPC": "1"})
+    assert await reasons(selling, CONTROLLER) == ["opted_out", "opted_out", "permitted"]
+
+
+async def page_path(settings: Settings) -> str:
+    """The path of the page, as a message of the controller names it."""
+    async with open_services(settings) as services:
+        links = (await services.controller(CONTROLLER)).links
+        return "/p/" + links.of_message(PAT, "client-marketing", Channel.EMAIL).manage_url.rpartition("/")[2]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"do=stop",
+        b"do=show&address=" + PAT.encode(),
+        b"do=show&address=sam%40acme.example",
+        b"do=save&on=nonsense&was-off=nonsense",
+        b"do=pause&until=yesterday",
+        b"do=download",
+        b"do=nonsense",
+        b"",
+        b"\xff\xfe=&%zz",
+    ],
+)
+async def test_a_signal_on_any_form_of_the_page_is_honoured_whatever_comes_of_the_form(
+    selling: Settings, form: bytes
+) -> None:
+    path = await page_path(selling)
+    async with running(selling) as server:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-GPC": "1"}
+        assert (await server.ask(path, method="POST", body=form, headers=headers)).status in (200, 400)
+    assert (await reasons(selling, CONTROLLER))[:2] == ["opted_out", "opted_out"]
+
+
+async def test_a_form_of_the_page_without_a_signal_refuses_what_it_says_and_nothing_else(selling: Settings) -> None:
+    path = await page_path(selling)
+    async with running(selling) as server:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = b"do=show&address=" + PAT.encode()
+        assert (await server.ask(path, method="POST", body=body, headers=headers)).status == 200
+    assert await reasons(selling, CONTROLLER) == ["permitted"] * 3
+
+
+async def test_a_signal_on_a_page_that_a_portal_opens_is_honoured(selling: Settings, tmp_path: Path) -> None:
+    key_set = tmp_path / "jwks.json"
+    key_set.write_text(json.dumps(KEY_SET), encoding="utf-8")
+    given = ServingSettings(portal=PortalSettings(ISSUER, AUDIENCE, CONTROLLER, str(key_set)))
+    async with running(selling, given) as server:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-GPC": "1"}
+        answer = await server.ask("/p", method="POST", body=b"token=" + token().encode(), headers=headers)
+    assert answer.status == 200
+    assert await reasons(selling, CONTROLLER) == ["opted_out", "opted_out", "permitted"]
+
+
+async def test_a_signal_on_a_confirmation_is_honoured(selling: Settings) -> None:
+    async with open_services(selling) as services:
+        own = await services.controller(CONTROLLER)
+        target = Targets(own.policy.country, own.digester).of(PAT, Channel.EMAIL)
+        url = own.links.confirmation(target, Channel.EMAIL, [Cell("client-marketing", Channel.EMAIL)])
+    async with running(selling) as server:
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Sec-GPC": "1"}
+        path = "/c/" + url.rpartition("/")[2]
+        assert (await server.ask(path, method="POST", body=b"confirm=yes", headers=headers)).status == 200
     assert await reasons(selling, CONTROLLER) == ["opted_out", "opted_out", "permitted"]
 
 
