@@ -36,6 +36,7 @@ from prefcenter.web.keys import (
 from prefcenter.web.log import Answered, WebLog
 from prefcenter.web.metrics import Metrics
 from prefcenter.web.origins import origin_of
+from prefcenter.web.problem_pages import is_for_people, problem_page
 from prefcenter.web.rate_limits import RateLimits
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -178,6 +179,8 @@ def _telling_errors(around: Surroundings) -> Middleware:
                 around.log.failed(failure, request[REQUEST_ID])
             if request.writer.output_size > 0:
                 raise ConnectionResetError("a response was begun already") from failure
+            if is_for_people(request):
+                return problem_page(request, error, request[REQUEST_ID])
             return error_response(error, request[REQUEST_ID])
 
     return tell_errors

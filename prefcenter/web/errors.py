@@ -1,5 +1,7 @@
 """Every error over HTTP, in one shape: `{"error": {"code", "message", "id"}}`. No message quotes what was sent.
 
+People get a page instead, which `problem_pages` makes of the same.
+
 The request's id stands in the log line of the request as well, so that whoever runs the server finds what happened.
 """
 
