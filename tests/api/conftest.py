@@ -1,4 +1,4 @@
-"""Fixtures of the API's tests: a home that is made once and copied, coroutine tests, and the loopback interface."""
+"""Fixtures of the API's tests: a home that is made once and copied."""
 
 from __future__ import annotations
 
@@ -9,18 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.api.served_api import make_home
-from tests.contract.coroutine_tests import pytest_pyfunc_call
-
-__all__ = ["pytest_pyfunc_call"]
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of this folder serve on 127.0.0.1 and talk to nobody else."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
 
 
 @pytest.fixture(scope="session")

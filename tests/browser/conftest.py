@@ -14,19 +14,7 @@ from prefcenter.bootstrap import init_home
 from prefcenter.logs import configure_logs
 from prefcenter.settings import Settings, read_settings
 from tests.browser.visitors import MAIL, put_on_file
-from tests.contract.coroutine_tests import pytest_pyfunc_call
 from tests.web.serving_home import POLICIES
-
-__all__ = ["pytest_pyfunc_call"]
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of this folder may connect to this machine, and to no other."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,6 @@ import pytest
 
 from tests.cli.command_line import POLICIES, CommandLine
 
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The demo asks a server of its own; nobody here talks to another machine."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
-
 
 @pytest.fixture(scope="session")
 def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Path:

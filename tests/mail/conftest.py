@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import shutil
 from collections.abc import Iterator
@@ -11,31 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from prefcenter.bootstrap import init_home
 from prefcenter.logs import configure_logs
 from prefcenter.services.site import Site
 from prefcenter.settings import Settings, read_settings
-from tests.contract.coroutine_tests import pytest_pyfunc_call
 from tests.mail.mail_host import Certificate, make_certificate
-from tests.web.serving_home import POLICIES
+from tests.web.conftest import untouched_home
 
-__all__ = ["pytest_pyfunc_call"]
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of this folder may connect to this machine, and to no other."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))
-
-
-@pytest.fixture(scope="session")
-def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("untouched") / "home"
-    asyncio.run(init_home(read_settings({}, home), POLICIES))
-    return home
+__all__ = ["untouched_home"]
 
 
 @pytest.fixture

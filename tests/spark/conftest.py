@@ -12,8 +12,6 @@ from pyspark.sql import SparkSession
 from jobs.scrub_spark import cluster_session
 from tests.spark.small_cluster import SMALL
 
-HERE = Path(__file__).parent
-
 
 @pytest.fixture(scope="session")
 def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -31,10 +29,3 @@ def spark(tmp_path_factory: pytest.TempPathFactory, events: Path) -> Iterator[Sp
     session = cluster_session("local[2]", more)
     yield session
     session.stop()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of this folder may connect to this machine, and to no other."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.allow_hosts(["127.0.0.1"]))

@@ -8,19 +8,6 @@ import pytest
 
 from prefcenter.security.keyring import Keyring, new_keyring
 from prefcenter.storage import create_store
-from tests.contract.coroutine_tests import pytest_pyfunc_call
-from tests.mongo_server import database_hosts
-
-__all__ = ["pytest_pyfunc_call"]
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of this folder may connect to this machine, where the test server is, and to one that is named."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.allow_hosts(database_hosts()))
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.coroutine_tests import pytest_pyfunc_call
 from tests.factories import NOW
 from tests.running_home import RunningHome
-
-__all__ = ["pytest_pyfunc_call"]
 
 POLICIES = Path(__file__).resolve().parents[3] / "fixtures" / "policies"
 
