@@ -26,15 +26,14 @@ import duckdb
 import numpy as np
 
 from jobs.scrub.snapshot.export import SnapshotKeeper
-from jobs.scrub.snapshot.snapshot import Consents
 from jobs.scrub.snapshot.snapshot_file import Contents
-from jobs.scrub.snapshot.spill import SpilledDigests
+from jobs.scrub.snapshot.spill import CONSENT_ENTRY, STATE_ENTRY, Spilled
 from jobs.scrub.snapshot.state import State
 from prefcenter.bootstrap import init_home, open_services
 from prefcenter.domain.digest import DigestKind
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.terms import RefusalReason
-from prefcenter.security.vector_digests import DigestArray, Forms
+from prefcenter.security.vector_digests import Forms
 from prefcenter.settings import Settings, read_settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -150,15 +149,14 @@ async def _make_home(place: Place) -> None:
         heads = await found.store.heads(CONTROLLER)
         keeper = SnapshotKeeper(CONTROLLER, found.store, found.sealer, place.settings.snapshots)
         opted_out = State((DigestKind.MAILBOX, 1, rules), ((RefusalReason.OPTED_OUT, EVERYTHING),))
-        none = np.empty(0, np.int64)
-        consents = Consents(DigestArray.of([]), none.astype(np.uint32), none, none)
-        with SpilledDigests(keeper.directory_made()) as spilled:
+        directory = keeper.directory_made()
+        with Spilled(STATE_ENTRY, directory) as spilled, Spilled(CONSENT_ENTRY, directory) as consents:
             known: list[tuple[bytes, int]] = []
             for forms in _mailboxes(place):
                 digests = key.digests(forms)
-                spilled.add(digests, np.ones(len(digests), np.uint32))
+                spilled.add(digests, code=np.ones(len(digests), np.uint32))
                 known.append((digests.value(0), 1))
-            keeper.write(Contents(CONTROLLER, heads, [None, opted_out], spilled, [], consents, known))
+            keeper.write(Contents(CONTROLLER, heads, 0, [None, opted_out], spilled, [], consents, known))
 
 
 def _mailboxes(place: Place) -> Sequence[Forms]:

@@ -29,6 +29,7 @@ from prefcenter.services.ports import (
     Change,
     LedgerEvent,
     Receipt,
+    RecordColumns,
     RecordPage,
     Send,
     WaitingLetter,
@@ -287,6 +288,10 @@ class MemoryStore:
         records = list(self._shelf(controller).records.values())
         for start in range(0, len(records), SCAN_PAGE_RECORDS):
             yield records[start : start + SCAN_PAGE_RECORDS]
+
+    async def scan_columns(self, controller: str) -> AsyncIterator[RecordColumns]:
+        async for page in self.scan(controller):
+            yield RecordColumns([record.subject.value for record in page], range(len(page)), page)
 
     async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:
         await self._turn()

@@ -72,6 +72,10 @@ class DigestArray:
         halves = np.frombuffer(octets, ">u8").astype(np.uint64).reshape(-1, 2)
         return cls(np.ascontiguousarray(halves[:, 0]), np.ascontiguousarray(halves[:, 1]))
 
+    def part(self, rows: slice) -> DigestArray:
+        """Some of the digests."""
+        return DigestArray(self.high[rows], self.low[rows])
+
     def value(self, index: int) -> bytes:
         """One digest as its 16 bytes."""
         return int(self.high[index]).to_bytes(8, "big") + int(self.low[index]).to_bytes(8, "big")

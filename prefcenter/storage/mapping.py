@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import msgspec
@@ -117,6 +117,17 @@ def decode_record(subject: Digest, version: int, state: bytes, text: TermText) -
         tuple(_read_holder(row) for row in holders),
         None if description is None else _read_description(description, text),
     )
+
+
+def told_by_state(state: bytes) -> Hashable:
+    """What a stored state tells, so that equal ones tell the same: of refusals alone, not where from or since when.
+
+    Raises ValueError or TypeError where it is no state.
+    """
+    row = _decode(state)
+    if len(row) != 1:
+        return state
+    return tuple([(reason, None if scope is None else tuple(scope)) for reason, _, scope, *_ in row[0]])
 
 
 def _refused_row(event: Refused, intern: Intern) -> Row:

@@ -12,7 +12,17 @@ from prefcenter.domain.errors import StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
-from prefcenter.services.ports import ApiKey, AuditReport, Change, LedgerEvent, Receipt, RecordPage, Send, WaitingLetter
+from prefcenter.services.ports import (
+    ApiKey,
+    AuditReport,
+    Change,
+    LedgerEvent,
+    Receipt,
+    RecordColumns,
+    RecordPage,
+    Send,
+    WaitingLetter,
+)
 from prefcenter.storage.mongo_acts import Append, first_import_ms, put_in_force, record_sends
 from prefcenter.storage.mongo_changes import ChangeMarker
 from prefcenter.storage.mongo_client import MongoConnection
@@ -103,6 +113,15 @@ class MongoStore:
             self._require_open()
             page, after = await self._read(self._queries.scan_page(controller, after, SCAN_PAGE_RECORDS))
             if not page:
+                return
+            yield page
+
+    async def scan_columns(self, controller: str) -> AsyncIterator[RecordColumns]:
+        after = 0
+        while True:
+            self._require_open()
+            page, after = await self._read(self._queries.columns_page(controller, after, SCAN_PAGE_RECORDS))
+            if not page.digests:
                 return
             yield page
 

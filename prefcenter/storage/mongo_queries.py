@@ -12,7 +12,8 @@ from prefcenter.domain.errors import InvalidInput, StoreDamaged
 from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.domain.record import Record
 from prefcenter.security.seals import Sealer
-from prefcenter.services.ports import LedgerEvent, Receipt, RecordPage, Send
+from prefcenter.services.ports import LedgerEvent, Receipt, RecordColumns, RecordPage, Send
+from prefcenter.storage.columns import StoredRecord, in_columns
 from prefcenter.storage.feed import fair_shares
 from prefcenter.storage.mapping import decode_event, decode_record
 from prefcenter.storage.mongo_client import Database, MongoConnection
@@ -30,6 +31,7 @@ NUMBER_DIGITS_MAX = 18
 
 Document = Mapping[str, Any]
 T = TypeVar("T")
+_UNREADABLE_RECORD = "collection records: a record cannot be read; run `prefcenter audit verify`"
 _UNREADABLE = (ValueError, KeyError, IndexError, TypeError, RecursionError, struct.error)
 
 
@@ -74,6 +76,16 @@ class MongoQueries:
         documents = await self._record_documents(controller, after, limit)
         return await self._records(controller, documents), documents[-1]["number"] if documents else after
 
+    async def columns_page(self, controller: str, after: int, limit: int) -> tuple[RecordColumns, int]:
+        documents = await self._record_documents(controller, after, limit)
+        owner = owned_id(b"", await self._number_of(controller) or 0)
+        try:
+            stored = [_stored(document, owner) for document in documents]
+            columns = await self._with_terms(controller, lambda text: in_columns(stored, text.__getitem__))
+        except _UNREADABLE:
+            raise StoreDamaged(_UNREADABLE_RECORD) from None
+        return columns, documents[-1]["number"] if documents else after
+
     async def _record_documents(self, controller: str, after: int, limit: int) -> Sequence[Document]:
         """Documents in the order of their numbers, which is the one they were first written in."""
         query = {"controller": await self._number_of(controller), "number": {"$gt": after}}
@@ -91,7 +103,7 @@ class MongoQueries:
                 controller, lambda text: decode_record(subject, version, state, text.__getitem__)
             )
         except _UNREADABLE:
-            raise StoreDamaged("collection records: a record cannot be read; run `prefcenter audit verify`") from None
+            raise StoreDamaged(_UNREADABLE_RECORD) from None
 
     # Ledger
 
@@ -233,6 +245,11 @@ class MongoQueries:
             number = await self._number_of(controller) or 0
             self._terms[controller] = await load_terms(self._database, self._sealers[controller], number)
             return use(self._terms[controller])
+
+
+def _stored(document: Document, owner: bytes) -> StoredRecord:
+    subject = subject_of(document, document["_id"][: -len(owner)])
+    return subject.kind, subject.key, subject.rules, subject.value, int(document["version"]), document["state"]
 
 
 def _number(place: str) -> int:

@@ -16,7 +16,17 @@ from prefcenter.domain.errors import PrefcenterError, StoreError, StoreReadOnly
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
-from prefcenter.services.ports import ApiKey, AuditReport, Change, LedgerEvent, Receipt, RecordPage, Send, WaitingLetter
+from prefcenter.services.ports import (
+    ApiKey,
+    AuditReport,
+    Change,
+    LedgerEvent,
+    Receipt,
+    RecordColumns,
+    RecordPage,
+    Send,
+    WaitingLetter,
+)
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 from prefcenter.storage.sqlite_acts import Acts
 from prefcenter.storage.sqlite_api_keys import api_key, api_keys
@@ -31,6 +41,7 @@ from prefcenter.storage.sqlite_tables import (
 from prefcenter.storage.sqlite_writer import GroupCommitWriter
 
 SCAN_PAGE_RECORDS = 5_000
+COLUMNS_PAGE_RECORDS = 20_000
 SINGLE_SENDS_MAX = 100
 """More sends than this in one act let single acts go first, as a bulk append does."""
 
@@ -106,6 +117,14 @@ class SqliteStore:
         while True:
             page, after = await self._read(partial(self._queries.scan_page, controller, after, SCAN_PAGE_RECORDS))
             if not page:
+                return
+            yield page
+
+    async def scan_columns(self, controller: str) -> AsyncIterator[RecordColumns]:
+        after = 0
+        while True:
+            page, after = await self._read(partial(self._queries.columns_page, controller, after, COLUMNS_PAGE_RECORDS))
+            if not page.digests:
                 return
             yield page
 

@@ -10,7 +10,8 @@ from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.errors import InvalidInput, StoreDamaged
 from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.domain.record import Record
-from prefcenter.services.ports import LedgerEvent, Receipt, RecordPage, Send
+from prefcenter.services.ports import LedgerEvent, Receipt, RecordColumns, RecordPage, Send
+from prefcenter.storage.columns import StoredRecord, in_columns
 from prefcenter.storage.feed import fair_shares
 from prefcenter.storage.mapping import decode_event, decode_record
 from prefcenter.storage.sealers import SealerByController
@@ -32,6 +33,7 @@ ROW_ID_DIGITS_MAX = 18
 
 T = TypeVar("T")
 _UNREADABLE = (ValueError, KeyError, IndexError, TypeError, RecursionError)
+_UNREADABLE_RECORD = "table records: a record cannot be read; run `prefcenter audit verify`"
 _RECORD_COLUMNS = "kind, key, rules, digest, version, state"
 
 
@@ -64,7 +66,16 @@ class Queries:
         rows = self._record_rows(controller, after, limit)
         return [self._record(controller, row) for row in rows], rows[-1][-1] if rows else after
 
-    def _record_rows(self, controller: str, after: int, limit: int) -> list[Sequence[Any]]:
+    def columns_page(self, controller: str, after: int, limit: int) -> tuple[RecordColumns, int]:
+        rows = self._record_rows(controller, after, limit)
+        stored: Sequence[StoredRecord] = [row[:-1] for row in rows]
+        try:
+            columns = self._with_terms(controller, lambda text: in_columns(stored, text.__getitem__))
+        except _UNREADABLE:
+            raise StoreDamaged(_UNREADABLE_RECORD) from None
+        return columns, rows[-1][-1] if rows else after
+
+    def _record_rows(self, controller: str, after: int, limit: int) -> list[tuple[Any, ...]]:
         """Rows in the order of their ids, which is the one they were first written in."""
         query = f"SELECT {_RECORD_COLUMNS}, id FROM records WHERE controller = ? AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
         return self._connection.execute(query, (self._id_of(controller), after, limit)).fetchall()
@@ -75,7 +86,7 @@ class Queries:
             subject = Digest(DigestKind(kind), key, rules, value)
             return self._with_terms(controller, lambda text: decode_record(subject, version, state, text.__getitem__))
         except _UNREADABLE:
-            raise StoreDamaged("table records: a record cannot be read; run `prefcenter audit verify`") from None
+            raise StoreDamaged(_UNREADABLE_RECORD) from None
 
     # Ledger
 

@@ -16,6 +16,7 @@ from prefcenter.services.ports import (
     Change,
     LedgerEvent,
     Receipt,
+    RecordColumns,
     RecordPage,
     Send,
     Store,
@@ -132,6 +133,9 @@ class TimedStore:
 
     def scan(self, controller: str) -> AsyncIterator[Sequence[Record]]:
         return self._store.scan(controller)
+
+    def scan_columns(self, controller: str) -> AsyncIterator[RecordColumns]:
+        return self._store.scan_columns(controller)
 
     async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:
         with self._timed("since"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import StoreError, VersionConflict
+from prefcenter.domain.events import EVERYTHING, Moment, Refused
 from prefcenter.domain.record import Record
+from prefcenter.domain.terms import RefusalReason
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import Store
 from tests.contract.acts import append_one, change, first_refusal, granted, refused, subjects_of, whole_feed
@@ -137,6 +140,38 @@ async def test_a_scan_gives_every_record_once(store: Store) -> None:
     scanned = [record for page in pages for record in page]
     assert len(scanned) == 6_000
     assert by_subject(scanned) == {item.after.subject: item.after for item in changes}
+
+
+bounced = Refused(NOW, None, RefusalReason.BOUNCED, EVERYTHING, "mailer")
+
+
+async def test_columns_tell_of_every_record_what_a_scan_does(store: Store) -> None:
+    events = (refused("import", NOW - 7), refused("form", NOW + 5), granted(), granted(NOW + 1, "other@1"), bounced)
+    changes = [
+        change(Record(a_digest(f"person {number}")), *events[number % 3 : number % 3 + number % 4 + 1])
+        for number in range(120)
+    ]
+    await store.append("acme", [*changes, change(Record(a_digest("older", key=2)), refused())])
+    pages = [page async for page in store.scan_columns("acme")]
+    columns = [cell for page in pages for cell in zip(page.digests, page.like, [page] * len(page.like), strict=True)]
+    told = {value: page.told[number] for value, number, page in columns}
+    records = [record async for page in store.scan("acme") for record in page]
+    assert len(columns) == len(told) == len(records) == 121
+    for record in records:
+        assert what_is_told(told[record.subject.value]) == what_is_told(record)
+
+
+async def test_columns_of_an_unknown_controller_are_none(store: Store) -> None:
+    assert [page async for page in store.scan_columns("nobody")] == []
+
+
+def what_is_told(record: Record) -> Record:
+    """A record without what its like may have of its own."""
+    told = replace(record, subject=replace(record.subject, value=b""), version=0)
+    if told != Record(told.subject, refusals=told.refusals):
+        return told
+    anywhere = [replace(refusal, source="", at=Moment(0, 0, is_stated=False)) for refusal in told.refusals]
+    return replace(told, refusals=tuple(anywhere))
 
 
 async def test_a_scan_of_an_unknown_controller_is_empty(store: Store) -> None:

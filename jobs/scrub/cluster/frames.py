@@ -18,7 +18,7 @@ from pyspark.sql import functions as f
 from jobs.scrub.cluster.answering import ADDRESS, EMPTY, INVALID, AddressReader, RowAsker
 from jobs.scrub.cluster.exported import SUBJECT, Exported
 from jobs.scrub.fast.answers import ASK, LOOK_FOR_CONSENT, VARIANTS, Answers, Asked
-from jobs.scrub.snapshot.snapshot import Consents, Snapshot
+from jobs.scrub.snapshot.snapshot import Snapshot
 from jobs.scrub.snapshot.table import DigestTable
 from jobs.scrub.tally import EMPTY as EMPTY_OUTCOME
 from jobs.scrub.tally import Outcome
@@ -219,9 +219,7 @@ _ANSWER_ARROW = pa.struct(
 
 def _snapshot_of(exported: Exported) -> Snapshot:
     """The states alone: the records themselves stand in the frame."""
-    nothing = DigestTable.empty()
-    times = np.empty(0, np.int64)
-    return Snapshot((), tuple(exported.states), nothing, (), Consents(nothing.digests, nothing.codes, times, times))
+    return Snapshot((), tuple(exported.states), DigestTable.empty(), {}, 0)
 
 
 def _quoted(name: str) -> str:

@@ -68,7 +68,7 @@ class FastDecider:
         self._keys = digester.vector_keys()
         self._read_once = lru_cache(REMEMBERED_CELLS)(self._read)
         cell = Cell(asked.purpose, asked.channel)
-        self._consenting, self._consented = snapshot.consents_to(cell, asked.at_ms, self.horizon_ms)
+        self._consents = snapshot.consents_to(cell)
         self._family_of_state = [None if state is None else state.family for state in snapshot.states]
         self._families = sorted(family for family in snapshot.families() if family[1] in self._keys)
         kinds = {kind for kind, _, _ in self._families}
@@ -179,10 +179,10 @@ class FastDecider:
             of_key = np.flatnonzero(keys == key)
             digests = self._keys[key].digests(forms)
             digests = DigestArray(digests.high[of_key], digests.low[of_key])
-            consenting, consented = self._consenting.find(digests) > 0, self._consented.find(digests) > 0
+            is_lasting, has_consented = self._consents.find(digests, self._asked.at_ms, self.horizon_ms)
             refused = self.answers.of_consent(states[of_key], variants[of_key], is_given=False)
             given = self.answers.of_consent(states[of_key], variants[of_key], is_given=True)
-            codes[of_key] = np.where(consenting, given, np.where(consented, np.uint16(ASK), refused))
+            codes[of_key] = np.where(is_lasting, given, np.where(has_consented, np.uint16(ASK), refused))
         return codes
 
     def _of_others(self, cells: Cells, stated: Classes) -> Answered:

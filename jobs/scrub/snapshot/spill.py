@@ -7,22 +7,30 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from jobs.scrub.snapshot.table import Codes, DigestTable
 from prefcenter.security.vector_digests import DigestArray
 
 PART_BITS = 6
 PARTS = 1 << PART_BITS
-ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("code", "<u4")])
+STATE_ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("code", "<u4")])
+CONSENT_ENTRY = np.dtype([("high", "<u8"), ("low", "<u8"), ("cell", "<u4"), ("given_ms", "<i8"), ("expires_ms", "<i8")])
+
+Entries: TypeAlias = NDArray[Any]
+"""Rows of one of the types above."""
 
 
-class SpilledDigests:
-    """Digests and their numbers in any order, given back in ascending parts. A later number of a digest counts."""
+class Spilled:
+    """Entries in any order, given back in parts of which each has the digests that follow on those of the one before.
 
-    def __init__(self, directory: Path | None) -> None:
+    Within a part they stand as they were added.
+    """
+
+    def __init__(self, entry: np.dtype[Any], directory: Path | None) -> None:
+        self._entry = entry
         self._directory = directory
         self._stack = ExitStack()
         self._files: list[IO[bytes]] = []
@@ -38,20 +46,25 @@ class SpilledDigests:
     ) -> None:
         self._stack.close()
 
-    def add(self, digests: DigestArray, codes: Codes) -> None:
-        entries = np.empty(len(codes), ENTRY)
-        entries["high"], entries["low"], entries["code"] = digests.high, digests.low, codes
+    def add(self, digests: DigestArray, **columns: NDArray[Any]) -> None:
+        """Take more digests, with a column for each other field of the entries."""
+        entries = np.empty(len(digests), self._entry)
+        entries["high"], entries["low"] = digests.high, digests.low
+        for name, column in columns.items():
+            entries[name] = column
         parts = (digests.high >> np.uint64(64 - PART_BITS)).astype(np.intp)
         order = np.argsort(parts, kind="stable")
         bounds = np.searchsorted(parts[order], np.arange(PARTS + 1))
         for part in np.unique(parts).tolist():
             self._files[part].write(entries[order[bounds[part] : bounds[part + 1]]].tobytes())
-        self.count += len(codes)
+        self.count += len(entries)
 
-    def parts(self) -> Iterator[DigestTable]:
-        """One sorted table after the other, in ascending order."""
+    def parts(self) -> Iterator[Entries]:
+        """One part after the other, in ascending order."""
         for file in self._files:
             file.seek(0)
-            entries = np.frombuffer(file.read(), ENTRY)
-            digests = DigestArray(entries["high"].copy(), entries["low"].copy())
-            yield DigestTable.of(digests, entries["code"].copy())
+            yield np.frombuffer(file.read(), self._entry)
+
+
+def digests_of(entries: Entries) -> DigestArray:
+    return DigestArray(np.ascontiguousarray(entries["high"]), np.ascontiguousarray(entries["low"]))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jobs.scrub.snapshot.export import SnapshotKeeper
 from jobs.scrub.snapshot.snapshot import Snapshot
 from jobs.scrub.snapshot.snapshot_file import UnusableSnapshot, open_snapshot, require_known_answers
-from jobs.scrub.snapshot.spill import SpilledDigests
+from jobs.scrub.snapshot.spill import STATE_ENTRY, Spilled, digests_of
 from jobs.scrub.snapshot.table import DigestTable
 from prefcenter.domain.address import parse
 from prefcenter.domain.events import EVERYTHING
@@ -127,7 +127,7 @@ def test_a_table_that_is_out_of_order_is_noticed(home: SmallHome, cache: Path) -
     high = digests.high.copy()
     high[[0, 1]] = high[[1, 0]]
     swapped = DigestTable(DigestArray(high, digests.low), codes)
-    faulty = Snapshot(whole.heads, whole.states, swapped, whole.cells, whole.consents)
+    faulty = Snapshot(whole.heads, whole.states, swapped, whole.consents, whole.exported_at)
     with pytest.raises(UnusableSnapshot):
         require_known_answers(faulty, [])
 
@@ -152,8 +152,9 @@ def test_a_table_finds_what_was_put_in_and_nothing_else(there: list[bytes], abse
 
 @given(st.lists(values, max_size=4))
 def test_spilled_digests_come_back_in_order(batches: list[list[bytes]]) -> None:
-    with SpilledDigests(None) as spilled:
+    with Spilled(STATE_ENTRY, None) as spilled:
         for batch in batches:
-            spilled.add(DigestArray.of(batch), np.ones(len(batch), np.uint32))
-        found = [table.digests.value(row) for table in spilled.parts() for row in range(len(table))]
+            spilled.add(DigestArray.of(batch), code=np.ones(len(batch), np.uint32))
+        tables = [DigestTable.of(digests_of(part), part["code"]) for part in spilled.parts()]
+    found = [table.digests.value(row) for table in tables for row in range(len(table))]
     assert found == sorted({value for batch in batches for value in batch})
