@@ -68,7 +68,7 @@ class ControllerServices:
 
     @cached_property
     def feed(self) -> Feed:
-        return Feed(self.policy, self.digester, self.store, self.cipher)
+        return Feed(self.policy, self.sealer, self.digester, self.store, self.cipher)
 
     @cached_property
     def suppressions(self) -> Suppressions:

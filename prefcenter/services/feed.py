@@ -7,29 +7,23 @@ id for contacts, as long as they are not erased.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import msgspec
 
 from prefcenter.domain.digest import Digest, DigestKind
 from prefcenter.domain.errors import InvalidAddress, InvalidInput
 from prefcenter.domain.events import Event, Held, Released
-from prefcenter.domain.ledger import PARTITIONS
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.terms import Channel
 from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
+from prefcenter.security.seals import Sealer
 from prefcenter.services.contact_files import ContactFiles
+from prefcenter.services.feed_cursors import FeedCursors
 from prefcenter.services.ports import LedgerEvent, Store
 from prefcenter.services.targets import Targets
 
 PAGE_EVENTS_MAX = 1_000
-_START = (0,) * PARTITIONS
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(tuple[int, int, int, int, int, int, int, int]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +56,33 @@ def subject_id(subject: Digest) -> str:
 class Feed:
     """The feed of one controller."""
 
-    def __init__(self, policy: Policy, digester: Digester, store: Store, cipher: FieldCipher) -> None:
+    def __init__(self, policy: Policy, sealer: Sealer, digester: Digester, store: Store, cipher: FieldCipher) -> None:
         self._controller = policy.controller
+        self._cursors = FeedCursors(sealer)
         self._store = store
         self._targets = Targets(policy.country, digester)
         self._files = ContactFiles(policy.controller, store, self._targets, cipher)
 
     async def page(self, after: str | None, first: int) -> FeedPage:
-        """Up to `first` events after a cursor; None: from the beginning. Raises InvalidInput for a cursor not ours."""
-        positions = list(_positions(after))
+        """Up to `first` events after a cursor; None: from the beginning.
+
+        Raises InvalidInput for a cursor that this feed did not give, or not to this store as it is now.
+        """
+        positions = list(self._cursors.positions(after))
         limit = min(first, PAGE_EVENTS_MAX)
         found = await self._store.since(self._controller, positions, limit + 1)
+        if not found:
+            await self._require_reached(positions)
         contacts = await self._contacts(found)
         events = []
         for item in found[:limit]:
             positions[item.partition] = item.position
-            events.append(_event(item, _cursor(positions), contacts))
-        return FeedPage(tuple(events), _cursor(positions), len(found) > limit)
+            events.append(_event(item, self._cursors.text(positions), contacts))
+        return FeedPage(tuple(events), self._cursors.text(positions), len(found) > limit)
 
     async def end(self) -> str:
         """The cursor after everything that has happened so far."""
-        return _cursor([head.position for head in await self._store.heads(self._controller)])
+        return self._cursors.text([head.position for head in await self._store.heads(self._controller)])
 
     def subject_ids(self, addresses: Sequence[str], channel: Channel) -> Sequence[tuple[str, ...] | None]:
         """What the feed calls each address, under the newest key first; None for text that is no address."""
@@ -93,6 +93,12 @@ class Feed:
             return tuple(map(subject_id, self._targets.of(address, channel).records_of))
         except InvalidAddress:
             return None
+
+    async def _require_reached(self, positions: Sequence[int]) -> None:
+        """A reader who is ahead of the ledger would miss what is written until it has caught up with them."""
+        heads = await self._store.heads(self._controller)
+        if any(position > head.position for position, head in zip(positions, heads, strict=True)):
+            raise InvalidInput("after: ahead of this store, which is an older copy; read the feed from its beginning")
 
     async def _contacts(self, found: Sequence[LedgerEvent]) -> Mapping[Digest, str]:
         """The CRM's own ids of the contacts that events speak of."""
@@ -112,19 +118,3 @@ def _event(item: LedgerEvent, cursor: str, contacts: Mapping[Digest, str]) -> Fe
     contact_id = None if contact is None else contacts.get(contact)
     place = (item.version, item.partition, item.position)
     return FeedEvent(cursor, subject_id(item.subject), contact_id, *place, item.event)
-
-
-def _cursor(positions: Sequence[int]) -> str:
-    return base64.urlsafe_b64encode(_encode(list(positions))).rstrip(b"=").decode()
-
-
-def _positions(cursor: str | None) -> Sequence[int]:
-    if cursor is None:
-        return _START
-    try:
-        positions = _decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
-        raise InvalidInput("after: not a cursor that this feed gave") from None
-    if min(positions) < 0:
-        raise InvalidInput("after: not a cursor that this feed gave")
-    return positions

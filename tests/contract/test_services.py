@@ -14,6 +14,7 @@ from prefcenter.domain.terms import AddressClass, AddressKind, Channel, Reason, 
 from prefcenter.security.digests import Digester
 from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import Keyring
+from prefcenter.security.seals import Sealer
 from prefcenter.services.acts import Outcome
 from prefcenter.services.admission import Consent
 from prefcenter.services.contact_files import Contact, ContactAddress
@@ -57,7 +58,7 @@ class Desk:
         self.decisions = Decisions(POLICY, digester, self.store)
         self.recording = Recording(POLICY, digester, self.store, clock, cipher)
         self.contacts = Contacts(POLICY, digester, self.store, clock, cipher)
-        self.feed = Feed(POLICY, digester, self.store, cipher)
+        self.feed = Feed(POLICY, Sealer(self.keyring, POLICY.controller), digester, self.store, cipher)
         self.suppressions = Suppressions(POLICY, digester, self.store)
         self.importing = Importing(POLICY, digester, self.store, clock, self.recording)
 

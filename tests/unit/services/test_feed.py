@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import shutil
 from collections import defaultdict
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.events import EVERYTHING, Described, Granted, Held, Refused, Released
 from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.security.seals import MAC_BYTES
 from prefcenter.services.feed import PAGE_EVENTS_MAX, Feed, FeedEvent
 from prefcenter.services.targets import ContactId
 from tests.running_home import RunningHome
@@ -162,37 +165,68 @@ def test_a_reader_beside_writers_misses_nothing_and_sees_nothing_twice(home: Run
     assert all(found == list(range(1, len(found) + 1)) for found in versions.values())
 
 
-def cursor_of(content: object) -> str:
-    return base64.urlsafe_b64encode(msgspec.msgpack.encode(content)).rstrip(b"=").decode()
+def octets_of(cursor: str) -> bytes:
+    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        *("", "0", "é", "====", "not a cursor", "AAAA", "x" * 10_000),
-        cursor_of([0] * 7),
-        cursor_of([0] * 9),
-        cursor_of([-1] + [0] * 7),
-        cursor_of(["0"] * 8),
-        cursor_of([0.5] * 8),
-        cursor_of({"a": 1}),
-    ],
-)
+def cursor_of(octets: bytes) -> str:
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("cursor", ["", "0", "é", "====", "not a cursor", "AAAA", "x" * 10_000])
 def test_a_cursor_that_the_feed_did_not_give_is_an_error(home: RunningHome, cursor: str) -> None:
     with pytest.raises(InvalidInput, match=r"^after: not a cursor"):
         home.run(feed_of(home).page(cursor, 10))
 
 
-def test_a_cursor_ahead_of_the_ledger_gives_nothing(home: RunningHome) -> None:
+@pytest.mark.parametrize("positions", [[0] * 8, [1] + [0] * 7, [2**63] * 8, [-1] + [0] * 7, [0] * 7, "all"])
+def test_a_cursor_that_was_put_together_by_hand_skips_nothing(home: RunningHome, positions: object) -> None:
     home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page"))
-    page = home.run(feed_of(home).page(cursor_of([2**63] * 8), 10))
-    assert (page.events, page.has_more) == ((), False)
+    mac = octets_of(home.run(feed_of(home).end()))[:MAC_BYTES]
+    with pytest.raises(InvalidInput, match=r"^after: not a cursor"):
+        home.run(feed_of(home).page(cursor_of(mac + msgspec.msgpack.encode(positions)), 10))
+
+
+def test_a_cursor_with_one_bit_changed_is_none(home: RunningHome) -> None:
+    home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page"))
+    octets = octets_of(home.run(feed_of(home).end()))
+    for place in range(len(octets)):
+        changed = bytes(octet ^ (place == number) for number, octet in enumerate(octets))
+        with pytest.raises(InvalidInput):
+            home.run(feed_of(home).page(cursor_of(changed), 10))
+
+
+def test_a_cursor_of_another_controller_is_none_of_ours(home: RunningHome) -> None:
+    theirs = home.run(home.of("contact-center-1").feed.end())
+    with pytest.raises(InvalidInput, match=r"^after: not a cursor"):
+        home.run(feed_of(home).page(theirs, 10))
+
+
+def test_a_cursor_outlives_a_rotation(home: RunningHome) -> None:
+    home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page"))
+    cursor = home.run(feed_of(home).end())
+    home.rotate_keys()
+    home.run(recording_of(home).opt_out(HOME, EVERYTHING, "page"))
+    assert len(whole(home, cursor)) == 1
+
+
+def test_a_reader_who_is_ahead_of_a_store_that_was_put_back_is_told_so(home: RunningHome, tmp_path: Path) -> None:
+    with home.closed():
+        shutil.copy(home.settings.home / "store.sqlite3", tmp_path)
+    home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page"))
+    cursor = home.run(feed_of(home).end())
+    with home.closed():
+        shutil.copy(tmp_path / "store.sqlite3", home.settings.home)
+    feed = home.run(home.services.controller(CONTROLLER)).feed
+    with pytest.raises(InvalidInput, match=r"^after: ahead of this store"):
+        home.run(feed.page(cursor, 10))
+    assert home.run(feed.page(None, 10)).events == ()
 
 
 def test_a_cursor_holds_nothing_of_a_person(home: RunningHome) -> None:
     home.run(recording_of(home).opt_out(BUSINESS, EVERYTHING, "page"))
     cursor = home.run(feed_of(home).end())
-    positions = msgspec.msgpack.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    positions = msgspec.msgpack.decode(octets_of(cursor)[MAC_BYTES:])
     assert sorted(positions) == [0] * 7 + [1]
 
 
@@ -231,7 +265,7 @@ def test_a_page_that_is_read_while_its_contact_is_rewritten_is_whole(home: Runni
     upsert(home, HOME, contact_id="crm-7")
     store = overtaken_store(home)
     services = home.of(CONTROLLER)
-    feed = Feed(services.policy, services.digester, store, services.cipher)
+    feed = Feed(services.policy, services.sealer, services.digester, store, services.cipher)
     rewrite = contacts_on(home, store).upsert
     store.overtakers = [lambda: rewrite(a_contact(OFFICE, contact_id="crm-7"))]
     page = home.run(feed.page(None, 10))
