@@ -14,17 +14,25 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from prefcenter.domain.errors import InvalidAddress
 from prefcenter.services.outbox import Letter
 
 LANGUAGES = ("en", "de", "fr", "es", "cy", "ar")
 RIGHT_TO_LEFT = frozenset({"ar"})
 
+ENCODED_WORD = "=?"
+"""How an encoded word begins (RFC 2047 section 2). An address may hold one as it is, but programs on the way decode it,
+in fields and even in the envelope, and so a letter with somebody's link would reach another mailbox."""
+
 
 def compose(letter: Letter, letter_id: str, sender: str, queued_ms: int) -> EmailMessage:
     """The message of a letter. `sender` is the address that it comes from.
 
-    However often it is sent it has one id, so that a mail host can tell a second one after a crash.
+    However often it is sent it has one id, so that a mail host can tell a second one after a crash. Raises
+    InvalidAddress for an address that would be read as another one.
     """
+    if ENCODED_WORD in letter.address:
+        raise InvalidAddress("holds an encoded word, which names another mailbox")
     language = letter.language if letter.language in LANGUAGES else LANGUAGES[0]
     words = {name: text.format(name=letter.name) for name, text in _texts(language)[letter.kind].items()}
     message = EmailMessage()

@@ -61,11 +61,14 @@ class Connection:
     def __init__(self, client: SMTP) -> None:
         self._client = client
 
-    async def send(self, message: EmailMessage) -> None:
-        """Hand over a message; when this returns, the host answers for it. Raises NotSent."""
+    async def send(self, message: EmailMessage, sender: str, recipient: str) -> None:
+        """Hand over a message; when this returns, the host answers for it. Raises NotSent.
+
+        The envelope is not read out of the message, where an address may be written in more than one way.
+        """
         try:
-            await self._client.send_message(message)
-        except (SMTPException, OSError, ValueError) as error:
+            await self._client.send_message(message, sender=sender, recipients=[recipient])
+        except Exception as error:  # what the library makes of a message that it cannot write is not foreseen by it
             raise NotSent(_kind(error), is_final=_is_final(error)) from None
 
 
@@ -85,7 +88,7 @@ def _code(error: Exception) -> int | None:
 def _is_final(error: Exception) -> bool:
     """Replies of 5yz are final (RFC 5321 section 4.2.1), and so is a message that cannot be sent at all."""
     code = _code(error)
-    is_ours = isinstance(error, ValueError | aiosmtplib.SMTPNotSupported)
+    is_ours = isinstance(error, aiosmtplib.SMTPNotSupported) or not isinstance(error, SMTPException | OSError)
     return is_ours or (code is not None and code >= 500)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from email.message import EmailMessage
 from typing import Any, Protocol
 
 import structlog
@@ -14,6 +15,7 @@ from prefcenter.logs import kind_of, place_of
 from prefcenter.mail.composing import compose
 from prefcenter.mail.host import Connection, MailHost, NotSent
 from prefcenter.services.controller import ControllerServices
+from prefcenter.services.outbox import Letter
 from prefcenter.services.ports import Clock, Store, WaitingLetter
 
 LOOK_SECONDS = 2.0
@@ -88,8 +90,9 @@ class Postman:
         """Send one letter. Raises NotSent where the host takes no letter now."""
         try:
             services = await self._home.controller(letter.controller)
-            message = compose(services.outbox.open(letter), letter.id, self._sender, letter.queued_ms)
-            await connection.send(message)
+            opened = services.outbox.open(letter)
+            message = self._composed(opened, letter)
+            await connection.send(message, self._sender, opened.address)
         except NotSent as failure:
             if not failure.is_final:
                 raise
@@ -99,6 +102,13 @@ class Postman:
         else:
             await store.finish_letter(letter.id)
             self._log.info("letter_sent", controller=letter.controller)
+
+    def _composed(self, opened: Letter, letter: WaitingLetter) -> EmailMessage:
+        """The message. One that cannot be made must not keep the others waiting for good: it is given up."""
+        try:
+            return compose(opened, letter.id, self._sender, letter.queued_ms)
+        except Exception as error:  # of a library that was not made for every name and address
+            raise NotSent(kind_of(error), is_final=True) from None
 
     async def _put_off(self, store: Store, letter: WaitingLetter, failure: NotSent) -> None:
         now_ms = self._home.clock()

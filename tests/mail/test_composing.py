@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
+from email import message_from_bytes, policy
 from importlib.resources import files
 
 import pytest
+from hypothesis import example, given, reject
+from hypothesis import strategies as st
 
+from prefcenter.domain.address import parse
+from prefcenter.domain.errors import InvalidAddress
+from prefcenter.domain.terms import AddressKind
 from prefcenter.mail.composing import LANGUAGES, compose
 from prefcenter.services.outbox import Letter, LetterKind
 from tests.factories import NOW
@@ -60,6 +67,28 @@ def test_labels_are_text_and_no_markup() -> None:
 def test_a_name_adds_no_header(name: str) -> None:
     with pytest.raises(ValueError, match=r"linefeed|CR"):
         compose(a_letter(name=name), "7", "preferences@example.org", NOW)
+
+
+LOCAL_PARTS = st.lists(st.sampled_from(["a", "-", ".", "=", "?", "_", "'", "%", "é", "=?", "?=", "=?utf-8?q?", "=?b?"]))
+
+
+@given(LOCAL_PARTS)
+@example(["=?utf-8?q?kim?="])
+@example(["=?us-ascii?q?kim=40b.example?="])
+@example(["=?utf-8?b?$=?="])
+def test_whatever_an_address_looks_like_the_message_names_it_or_there_is_none(parts: list[str]) -> None:
+    try:
+        address = parse("".join(parts) + "@example.com", AddressKind.EMAIL, country="GB").current.exact
+    except InvalidAddress:
+        reject()
+    letter = replace(a_letter(), address=address)
+    if "=?" in address:
+        with pytest.raises(InvalidAddress):
+            compose(letter, "7", "preferences@example.org", NOW)
+    else:
+        message = compose(letter, "7", "preferences@example.org", NOW)
+        read = message_from_bytes(bytes(message), policy=policy.default)
+        assert [one.addr_spec for named in (message["To"], read["To"]) for one in named.addresses] == [address] * 2
 
 
 def test_names_in_any_script_are_encoded_and_read_back() -> None:

@@ -19,7 +19,9 @@ from prefcenter.mail.host import MailHost
 from prefcenter.mail.postman import CLAIM_MS, GIVEN_UP_AFTER_MS, Postman, posting
 from prefcenter.services.acts import Outcome
 from prefcenter.services.decisions import Question
+from prefcenter.services.outbox import Letter, LetterKind
 from prefcenter.services.recording import Choice
+from prefcenter.services.targets import Targets
 from prefcenter.settings import MailSettings, ServingSettings, Settings, read_serving_settings
 from tests.mail.mail_host import PASSWORD, USER, Certificate, Mailbox, mail_host
 from tests.web.serving_home import Running, running
@@ -127,6 +129,38 @@ async def test_the_message_says_the_same_in_text_and_html_and_can_be_refused_wit
         answer = await server.ask(path, method="POST", body=b"List-Unsubscribe=One-Click", headers=FORM)
         assert answer.status == 200
     assert await reason(settings) == "opted_out"
+
+
+@pytest.mark.parametrize("address", ["=?utf-8?q?kim?=@example.com", "=?utf-8?b?$=?=@example.com"])
+async def test_an_address_that_programs_read_as_another_gets_no_letter_and_keeps_none_waiting(
+    settings: Settings, address: str, logged: io.StringIO
+) -> None:
+    async with mail_host(Mailbox()) as mailbox:
+        await switch_on(settings, address)
+        await switch_on(settings)
+        async with post(settings, plain(mailbox)) as it:
+            assert await it.postman.round()
+            assert not await it.postman.round()
+    assert mailbox.recipients == [PAT]
+    assert '"event":"letter_given_up"' in logged.getvalue()
+    assert address not in logged.getvalue()
+
+
+async def test_a_letter_that_cannot_be_made_is_given_up_and_keeps_no_other_waiting(
+    settings: Settings, logged: io.StringIO
+) -> None:
+    async with open_services(settings) as services:
+        own = await services.controller(CONTROLLER)
+        target = Targets(own.policy.country, own.digester).of(PAT, Channel.EMAIL)
+        broken = Letter(LetterKind.FRESH_LINK, PAT, "en", "https://example.org/p/x", "Two\nlines")
+        await own.outbox.queue(target.write_to, broken)
+    async with mail_host(Mailbox()) as mailbox:
+        await switch_on(settings, "kim@example.com")
+        async with post(settings, plain(mailbox)) as it:
+            assert await it.postman.round()
+            assert not await it.postman.round()
+    assert mailbox.recipients == ["kim@example.com"]
+    assert '"event":"letter_given_up"' in logged.getvalue()
 
 
 async def test_letters_go_out_over_starttls_with_a_login(settings: Settings, trusted: Certificate) -> None:
