@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from prefcenter.domain.errors import StoreError
-from prefcenter.domain.ledger import Head
+from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.security.seals import framed
 from prefcenter.services.ports import ApiKey
 
@@ -145,18 +145,30 @@ def _compare(source: Source, target: Target) -> Sequence[Copied]:
 
 
 def _compared(source: Source, target: Target, controller: str) -> Copied:
-    if source.heads(controller) != target.heads(controller):
+    heads = source.heads(controller)
+    if heads != target.heads(controller):
         raise _differ(f"{controller}: heads of the ledger")
     counts: Counter[str] = Counter()
+    lasts = [Head()] * PARTITIONS
     for table in TABLES:
-        ours, theirs = (_sum_of(store.rows(controller, table, _START[table])) for store in (source, target))
-        if ours != theirs:
+        ours, theirs = (store.rows(controller, table, _START[table]) for store in (source, target))
+        count, total = _sum_of(_noting(ours, lasts) if table == EVENTS else ours)
+        if (count, total) != _sum_of(theirs):
             raise _differ(f"{controller}: {table}")
-        counts[table] = ours[0]
+        counts[table] = count
+    if tuple(lasts) != heads:
+        raise _differ(f"{controller}: the last events are not those that the ledger's heads name")
     return Copied(controller, dict(counts))
 
 
-_START: Mapping[str, Row] = {**dict.fromkeys(TABLES, ()), RECORDS: (0,), EVENTS: (0,) * 8}
+def _noting(events: Iterable[Row], lasts: list[Head]) -> Iterator[Row]:
+    """The events, noting the last of each partition."""
+    for event in events:
+        lasts[event[0]] = Head(event[1], event[-1])
+        yield event
+
+
+_START: Mapping[str, Row] = {**dict.fromkeys(TABLES, ()), RECORDS: (0,), EVENTS: (0,) * PARTITIONS}
 
 
 def _differ(what: str) -> StoreError:

@@ -25,7 +25,7 @@ from prefcenter.services.ports import (
 )
 from prefcenter.storage.mongo_acts import Append, first_import_ms, put_in_force, record_sends
 from prefcenter.storage.mongo_changes import ChangeMarker
-from prefcenter.storage.mongo_client import MongoConnection
+from prefcenter.storage.mongo_client import MongoConnection, all_of
 from prefcenter.storage.mongo_errors import mongo_errors
 from prefcenter.storage.mongo_letters import change_letter, claim_letters, letter_controller, queue_letter
 from prefcenter.storage.mongo_queries import MongoQueries
@@ -42,7 +42,7 @@ from prefcenter.storage.mongo_url import MongoUrl
 from prefcenter.storage.mongo_writer import Alone, MongoWriter
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
 
-SCAN_PAGE_RECORDS = 5_000
+SCAN_PAGE_RECORDS = 2_000
 SINGLE_SENDS_MAX = 100
 """More sends than this in one act let single acts go first, as a bulk append does."""
 
@@ -138,8 +138,7 @@ class MongoStore:
     async def api_keys(self) -> Sequence[ApiKey]:
         self._require_open()
         with mongo_errors():
-            cursor = self._connection.database["api_keys"].find().sort([("created_ms", 1), ("_id", 1)])
-            found = await cursor.to_list(None)
+            found = await all_of(self._connection.database["api_keys"].find().sort([("created_ms", 1), ("_id", 1)]))
         return [read_api_key(self._sealers[WHOLE_STORE], document) for document in found]
 
     async def since(self, controller: str, positions: Sequence[int], limit: int) -> Sequence[LedgerEvent]:

@@ -13,6 +13,7 @@ from prefcenter.domain.errors import StoreDamaged, VersionConflict
 from prefcenter.security.seals import SALT_BYTES, salted_hash
 from prefcenter.services.ports import Change, Receipt, Send
 from prefcenter.storage.mapping import encode_event, encode_record
+from prefcenter.storage.mongo_client import all_of
 from prefcenter.storage.mongo_documents import in_chunks, owned_id, subject_fields
 from prefcenter.storage.mongo_letters import drop_letters_to
 from prefcenter.storage.mongo_receipts import check_name_is_free, load_receipts, put_receipts
@@ -89,7 +90,7 @@ async def _stored(writing: Writing, appends: Sequence[Append], per_query: int) -
     for ids in in_chunks(list(value_of), per_query):
         query = {"_id": {"$in": ids}}
         cursor = writing.database["records"].find(query, {"version": 1, "number": 1}, session=writing.session)
-        for document in await cursor.to_list(None):
+        for document in await all_of(cursor):
             value = value_of[document["_id"]]
             stored.versions[value], stored.numbers[value] = int(document["version"]), int(document["number"])
     names = [append.receipt.name for append in appends if append.receipt is not None]
@@ -145,7 +146,7 @@ async def _erase(writing: Writing, change: Change) -> None:
         "version": {"$lt": change.erases_up_to},
         "salt": {"$ne": None},
     }
-    found = await writing.database["events"].find(query, {"salt": 1, "body": 1}, session=writing.session).to_list(None)
+    found = await all_of(writing.database["events"].find(query, {"salt": 1, "body": 1}, session=writing.session))
     drops = [
         UpdateOne({"_id": event["_id"]}, {"$set": {"salt": None, "body": salted_hash(event["salt"], event["body"])}})
         for event in found

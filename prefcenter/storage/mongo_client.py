@@ -13,14 +13,32 @@ from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient as Client
 from motor.motor_asyncio import AsyncIOMotorClientSession as Session
+from motor.motor_asyncio import AsyncIOMotorCursor as Cursor
 from motor.motor_asyncio import AsyncIOMotorDatabase as Database
+from pymongo import ReadPreference
 from pymongo.read_concern import ReadConcern
 
 from prefcenter.storage.mongo_url import MongoUrl
 
-__all__ = ["Database", "MongoConnection", "Session", "Stream"]
+__all__ = ["Database", "MongoConnection", "Session", "SessionId", "Stream", "all_of", "session_id"]
+
+REPLY_DOCUMENTS_MAX = 1_000_000
+"""More than a message of 16 MB holds. Where nothing is said, a first reply ends after 101 documents."""
 
 Document = dict[str, Any]
+SessionId = Mapping[str, Any]
+
+
+async def all_of(cursor: Cursor[Document]) -> list[Document]:
+    """Everything that a query finds: one reply, unless it is larger than a message can be."""
+    found: list[Document] = await cursor.batch_size(REPLY_DOCUMENTS_MAX).to_list(None)
+    return found
+
+
+def session_id(session: Session) -> SessionId:
+    """What the server knows a session by."""
+    its_id: Any = session.session_id
+    return dict(its_id)
 
 
 class Stream:
@@ -55,7 +73,7 @@ class MongoConnection:
 
     @property
     def database(self) -> Database[Document]:
-        return self._of_this_loop()[self._url.database]
+        return self._of_this_loop().get_database(self._url.database, read_preference=ReadPreference.PRIMARY)
 
     def _of_this_loop(self) -> Client[Document]:
         loop = asyncio.get_running_loop()
@@ -69,6 +87,10 @@ class MongoConnection:
         """A session, and with it a transaction that was begun and not ended is taken back."""
         async with await self._of_this_loop().start_session() as session:
             yield session
+
+    async def end_sessions(self, ids: Sequence[SessionId]) -> None:
+        """Make the server end sessions, and take back the transactions that it still holds open for them."""
+        await self._of_this_loop().admin.command("killSessions", list(ids))
 
     async def stream(
         self, pipeline: Sequence[Document], resume_after: Mapping[str, Any] | None, wait_ms: int

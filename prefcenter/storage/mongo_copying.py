@@ -23,7 +23,7 @@ from prefcenter.storage.mongo_documents import (
     plain,
     subject_fields,
 )
-from prefcenter.storage.mongo_ledger import Ledger, sealed_ledger
+from prefcenter.storage.mongo_ledger import Ledger, read_ledger, sealed_ledger
 from prefcenter.storage.mongo_letters import letter_document, letter_row
 from prefcenter.storage.mongo_receipts import holds_receipt, sealed_receipt
 from prefcenter.storage.mongo_schema import COPY, check_version, complete, opened_database
@@ -99,7 +99,11 @@ class MongoArchive:
         return sorted(numbers, key=numbers.__getitem__)
 
     def heads(self, controller: str) -> tuple[Head, ...]:
-        return tuple(self._last_event(self._numbers()[controller], partition) for partition in range(PARTITIONS))
+        number = self._numbers()[controller]
+        ledger = self._database["ledgers"].find_one({"_id": number})
+        if ledger is not None:
+            return tuple(read_ledger(self._sealers[controller], ledger).heads)
+        return tuple(self._last_event(number, partition) for partition in range(PARTITIONS))
 
     def _last_event(self, number: int, partition: int) -> Head:
         query = {"_id": {"$gt": event_id(number, partition, 0), "$lt": event_id(number, partition + 1, 0)}}
@@ -135,10 +139,9 @@ class MongoArchive:
             yield (*_plain(document, "number"), *subject, *_plain(document, "version", "state"))
 
     def _events(self, number: int, after: Row) -> Iterator[Row]:
-        for partition, position in enumerate(after):
-            query = {"_id": {"$gt": event_id(number, partition, position), "$lt": event_id(number, partition + 1, 0)}}
-            for document in self._database["events"].find(query).sort("_id", 1):
-                place = (partition, place_of(document["_id"])[2])
+        for first, last in _stretches(number, after):
+            for document in self._database["events"].find({"_id": {"$gt": first, "$lt": last}}).sort("_id", 1):
+                place = place_of(document["_id"])[1:]
                 yield (*place, *_plain(document, *_SUBJECT, "digest", "version", "key", "salt", "body", "mac"))
 
     def _numbers(self) -> dict[str, int]:
@@ -189,6 +192,16 @@ class MongoArchive:
 
     def finish(self) -> None:
         self._database["meta"].delete_one({"_id": COPY})
+
+
+def _stretches(number: int, after: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+    """What follows a position in each partition, as stretches of ids, each from one id to another, both left out.
+
+    A partition that is read from its beginning goes on where the one before it ends, so a whole ledger is one stretch.
+    """
+    begins = [partition for partition, position in enumerate(after) if position or not partition]
+    for partition, end in zip(begins, [*begins[1:], len(after)], strict=True):
+        yield event_id(number, partition, after[partition]), event_id(number, end, 0)
 
 
 def _plain(document: Mapping[str, Any], *names: str) -> list[Any]:

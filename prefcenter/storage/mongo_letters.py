@@ -10,6 +10,7 @@ from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import StoreDamaged
 from prefcenter.security.seals import Field, Sealer
 from prefcenter.services.ports import LETTERS_COUNTED_MS, WaitingLetter
+from prefcenter.storage.mongo_client import all_of
 from prefcenter.storage.mongo_documents import plain, subject_fields, subject_of
 from prefcenter.storage.mongo_writing import Writing
 
@@ -62,7 +63,7 @@ async def claim_letters(
     """A controller's letters that are due, put off until the claim on them ends."""
     due = {"controller": writing.number, "due_ms": {"$ne": None, "$lte": now_ms}}
     cursor = writing.database["letters"].find(due, session=writing.session)
-    found = await cursor.sort([("due_ms", 1), ("queued_ms", 1)]).limit(limit).to_list(None)
+    found = await all_of(cursor.sort([("due_ms", 1), ("queued_ms", 1)]).limit(limit))
     if not found:
         return ()
     await writing.prepare()

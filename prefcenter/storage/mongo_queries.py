@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, TypeVar
 
 from prefcenter.domain.digest import Digest
@@ -16,7 +16,7 @@ from prefcenter.services.ports import LedgerEvent, Receipt, RecordColumns, Recor
 from prefcenter.storage.columns import StoredRecord, in_columns
 from prefcenter.storage.feed import fair_shares
 from prefcenter.storage.mapping import decode_event, decode_record
-from prefcenter.storage.mongo_client import Database, MongoConnection
+from prefcenter.storage.mongo_client import Database, MongoConnection, all_of
 from prefcenter.storage.mongo_documents import event_id, in_chunks, owned_id, place_of, subject_of
 from prefcenter.storage.mongo_ledger import load_ledger
 from prefcenter.storage.mongo_receipts import load_receipts
@@ -25,7 +25,7 @@ from prefcenter.storage.mongo_sends import Place, page_of_sends, send_times
 from prefcenter.storage.mongo_tables import controller_numbers, load_policy, load_terms
 from prefcenter.storage.sealers import SealerByController
 
-SENDS_A_PAGE = 5_000
+SENDS_A_PAGE = 2_000
 NUMBER_DIGITS_MAX = 18
 """No record's number has more; the database's numbers end in the nineteenth digit."""
 
@@ -58,7 +58,7 @@ class MongoQueries:
         ids = list({owned_id(subject.value, number) for subject in subjects})
         documents: list[Document] = []
         for chunk in in_chunks(ids, self._per_query):
-            documents += await self._database["records"].find({"_id": {"$in": chunk}}).to_list(None)
+            documents += await all_of(self._database["records"].find({"_id": {"$in": chunk}}))
         return [await self._record(controller, number, document) for document in documents]
 
     async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
@@ -87,9 +87,18 @@ class MongoQueries:
         return columns, documents[-1]["number"] if documents else after
 
     async def _record_documents(self, controller: str, after: int, limit: int) -> Sequence[Document]:
-        """Documents in the order of their numbers, which is the one they were first written in."""
-        query = {"controller": await self._number_of(controller), "number": {"$gt": after}}
-        return await self._database["records"].find(query).sort("number", 1).limit(limit).to_list(None)
+        """Documents in the order of their numbers, which is the one they were first written in.
+
+        Numbers have no gaps, so a page names both its ends, and no shard reads or sends more than its part of it. What
+        is not full is the last page, or one where documents are gone: then whatever follows counts.
+        """
+        number = await self._number_of(controller)
+        for follows in ({"$gt": after, "$lte": after + limit}, {"$gt": after}):
+            cursor = self._database["records"].find({"controller": number, "number": follows}).sort("number", 1)
+            found = await all_of(cursor.limit(limit))
+            if len(found) == limit:
+                break
+        return found
 
     async def _records(self, controller: str, documents: Sequence[Document]) -> list[Record]:
         number = await self._number_of(controller) or 0
@@ -111,30 +120,27 @@ class MongoQueries:
         heads = await self.heads(controller)
         waiting = [max(0, head.position - position) for head, position in zip(heads, positions, strict=True)]
         shares = fair_shares(waiting, limit, first=sum(positions) % PARTITIONS)
-        pages = await asyncio.gather(
-            *(
-                self._events(controller, partition, positions[partition], share)
-                for partition, share in enumerate(shares)
-                if share
-            )
-        )
-        return [event for page in pages for event in page]
+        number = await self._number_of(controller) or 0
+        wanted = [
+            [event_id(number, partition, position + 1 + step) for step in range(share)]
+            for partition, (position, share) in enumerate(zip(positions, shares, strict=True))
+        ]
+        found = await self._events([its_id for ids in wanted for its_id in ids])
+        return [
+            await self._ledger_event(controller, found[its_id])
+            for ids in wanted
+            for its_id in takewhile(found.__contains__, ids)
+        ]
 
-    async def _events(self, controller: str, partition: int, after: int, limit: int) -> list[LedgerEvent]:
-        """The events that follow a position without a gap.
+    async def _events(self, ids: Sequence[bytes]) -> Mapping[bytes, Document]:
+        """Events by id: positions have no gaps, so a page of all partitions is one look-up.
 
         On several shards a part of a transaction may show before the rest; what follows a gap comes when it is closed.
         """
-        number = await self._number_of(controller) or 0
-        first, last = event_id(number, partition, after + 1), event_id(number, partition, after + limit)
-        query = {"_id": {"$gte": first, "$lte": last}}
-        documents = await self._database["events"].find(query).sort("_id", 1).to_list(None)
-        events = []
-        for position, document in enumerate(documents, after + 1):
-            if document["_id"] != event_id(number, partition, position):
-                break
-            events.append(await self._ledger_event(controller, document))
-        return events
+        found: list[Document] = []
+        for chunk in in_chunks(ids, self._per_query):
+            found += await all_of(self._database["events"].find({"_id": {"$in": chunk}}))
+        return {document["_id"]: document for document in found}
 
     async def history(self, controller: str, subjects: Sequence[Digest]) -> list[LedgerEvent]:
         number = await self._number_of(controller)
@@ -143,7 +149,7 @@ class MongoQueries:
         documents: list[Document] = []
         for chunk in in_chunks(list({subject.value for subject in subjects}), self._per_query):
             query = {"digest": {"$in": chunk}, "controller": number}
-            documents += await self._database["events"].find(query).to_list(None)
+            documents += await all_of(self._database["events"].find(query))
         documents.sort(key=lambda document: document["_id"])
         return [await self._ledger_event(controller, document) for document in documents]
 
@@ -180,7 +186,7 @@ class MongoQueries:
             if head.position
         }
         query = {"_id": {"$in": list(signed)}}
-        found = await self._database["events"].find(query, {"mac": 1}).to_list(None)
+        found = await all_of(self._database["events"].find(query, {"mac": 1}))
         return {document["_id"]: document["mac"] for document in found} == signed
 
     # Receipts and sends

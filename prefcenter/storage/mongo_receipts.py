@@ -8,7 +8,7 @@ from typing import Any
 from prefcenter.domain.errors import StoreDamaged, VersionConflict
 from prefcenter.security.seals import Sealer
 from prefcenter.services.ports import RECEIPT_LIFE_MS, Receipt
-from prefcenter.storage.mongo_client import Database, Session
+from prefcenter.storage.mongo_client import Database, Session, all_of
 from prefcenter.storage.mongo_documents import owned_id
 
 FORGOTTEN_A_WRITE_MAX = 1_000
@@ -39,7 +39,7 @@ async def load_receipts(
     name_of = {owned_id(name, controller_id): name for name in names}
     if not name_of:
         return {}
-    found = await database["receipts"].find({"_id": {"$in": list(name_of)}}, session=session).to_list(None)
+    found = await all_of(database["receipts"].find({"_id": {"$in": list(name_of)}}, session=session))
     return {name_of[document["_id"]]: read_receipt(sealer, document, name_of[document["_id"]]) for document in found}
 
 
@@ -59,7 +59,7 @@ async def put_receipts(
     oldest_ms = min(receipt.received_ms for receipt in receipts) - RECEIPT_LIFE_MS
     too_old = {"controller": controller_id, "received_ms": {"$lt": oldest_ms}}
     query = database["receipts"].find(too_old, {"_id": 1}, session=session)
-    forgotten = await query.sort("received_ms", 1).limit(FORGOTTEN_A_WRITE_MAX).to_list(None)
+    forgotten = await all_of(query.sort("received_ms", 1).limit(FORGOTTEN_A_WRITE_MAX))
     if forgotten:
         ids = [document["_id"] for document in forgotten]
         await database["receipts"].delete_many({"_id": {"$in": ids}}, session=session)

@@ -8,7 +8,7 @@ from typing import Any
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import StoreDamaged
 from prefcenter.security.seals import Sealer
-from prefcenter.storage.mongo_client import Database
+from prefcenter.storage.mongo_client import Database, all_of
 from prefcenter.storage.mongo_documents import in_chunks, owned_id, subject_fields, subject_of
 
 
@@ -39,7 +39,7 @@ async def load_sealed(
     value_of = {owned_id(subject.value, controller_id): subject.value for subject in subjects}
     found = {}
     for ids in in_chunks(list(value_of), per_query):
-        for document in await database["sealed"].find({"_id": {"$in": ids}}).to_list(None):
+        for document in await all_of(database["sealed"].find({"_id": {"$in": ids}})):
             if not holds_sealed(sealer, document):
                 raise StoreDamaged("collection sealed: a document was altered; run `prefcenter audit verify`")
             found[subject_of(document, value_of[document["_id"]])] = document["content"]

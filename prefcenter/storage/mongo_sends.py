@@ -10,7 +10,7 @@ from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import StoreDamaged
 from prefcenter.security.seals import Sealer
 from prefcenter.services.ports import Send
-from prefcenter.storage.mongo_client import Database, Session
+from prefcenter.storage.mongo_client import Database, Session, all_of
 from prefcenter.storage.mongo_documents import in_chunks, send_id, subject_fields, subject_of
 
 Place = tuple[int, bytes]
@@ -63,7 +63,7 @@ async def note_sends(
         documents.setdefault(document["_id"], document)
     for ids in in_chunks(list(documents), per_query):
         query = database["sends"].find({"_id": {"$in": ids}}, {"_id": 1}, session=session)
-        for noted in await query.to_list(None):
+        for noted in await all_of(query):
             del documents[noted["_id"]]
     if documents:
         await database["sends"].insert_many(documents.values(), session=session)
@@ -89,7 +89,7 @@ async def send_times(
             "purpose": purpose,
             "sent_ms": {"$gt": since_ms},
         }
-        for document in await database["sends"].find(query).to_list(None):
+        for document in await all_of(database["sends"].find(query)):
             send = read_send(sealer, document)
             times[send.subject].append(send.sent_ms)
     return {subject: sorted(sent) for subject, sent in times.items()}
@@ -99,11 +99,19 @@ async def page_of_sends(
     database: Database[Any], sealer: Sealer, controller_id: int, purpose: int, after: Place | None, limit: int
 ) -> tuple[list[Send], Place | None]:
     """Some sends, oldest first, and where the next page begins. Raises StoreDamaged for an altered document."""
-    query: dict[str, Any] = {"controller": controller_id, "purpose": purpose}
-    if after is not None:
-        sent_ms, its_id = after
-        query["$or"] = [{"sent_ms": {"$gt": sent_ms}}, {"sent_ms": sent_ms, "_id": {"$gt": its_id}}]
-    cursor = database["sends"].find(query).sort([("sent_ms", 1), ("_id", 1)]).limit(limit)
-    documents = await cursor.to_list(None)
-    last = documents[-1] if documents else None
-    return [read_send(sealer, document) for document in documents], last and (last["sent_ms"], last["_id"])
+    documents: list[dict[str, Any]] = []
+    for follows in _what_follows(after):
+        if len(documents) < limit:
+            query = {"controller": controller_id, "purpose": purpose, **follows}
+            cursor = database["sends"].find(query).sort([("sent_ms", 1), ("_id", 1)])
+            documents += await all_of(cursor.limit(limit - len(documents)))
+    reached = (documents[-1]["sent_ms"], documents[-1]["_id"]) if documents else None
+    return [read_send(sealer, document) for document in documents], reached
+
+
+def _what_follows(after: Place | None) -> Sequence[Mapping[str, Any]]:
+    """What comes after a place, in order: each is one stretch of the index by time and id."""
+    if after is None:
+        return [{}]
+    sent_ms, its_id = after
+    return [{"sent_ms": sent_ms, "_id": {"$gt": its_id}}, {"sent_ms": {"$gt": sent_ms}}]

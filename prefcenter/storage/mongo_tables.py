@@ -9,7 +9,7 @@ from prefcenter.domain.errors import KeyringError, StoreDamaged, VersionConflict
 from prefcenter.security.seals import Sealer
 from prefcenter.services.ports import ApiKey
 from prefcenter.storage.api_key_content import api_key_from, content_of, merged, sealed_fields
-from prefcenter.storage.mongo_client import Database, Session
+from prefcenter.storage.mongo_client import Database, Session, all_of
 from prefcenter.storage.mongo_documents import owned_id, plain, term_id
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController, new_term_number
 
@@ -54,7 +54,7 @@ async def controller_numbers(
     database: Database[Any], sealers: SealerByController, session: Session | None = None
 ) -> dict[str, int]:
     """The same, as stored."""
-    return numbers_of(sealers, await database["controllers"].find(session=session).to_list(None))
+    return numbers_of(sealers, await all_of(database["controllers"].find(session=session)))
 
 
 async def add_controller(
@@ -81,7 +81,7 @@ async def note_key(database: Database[Any], sealers: SealerByController, session
 
 async def unknown_keys(database: Database[Any], sealers: SealerByController) -> list[int]:
     """The keys that wrote here and are not in the keyring, as after an older backup of it was put back."""
-    keys = await database["keys"].find().sort("_id", 1).to_list(None)
+    keys = await all_of(database["keys"].find().sort("_id", 1))
     return [int(document["_id"]) for document in keys if not holds_key(sealers, document)]
 
 
@@ -98,7 +98,7 @@ async def load_terms(
     database: Database[Any], sealer: Sealer, controller_id: int, session: Session | None = None
 ) -> dict[int, str]:
     """All interned texts of a controller. Raises StoreDamaged for an altered one."""
-    documents = await database["terms"].find({"controller": controller_id}, session=session).to_list(None)
+    documents = await all_of(database["terms"].find({"controller": controller_id}, session=session))
     return dict(read_term(sealer, document) for document in documents)
 
 

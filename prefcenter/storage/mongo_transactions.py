@@ -9,11 +9,11 @@ from contextlib import suppress
 from typing import TypeVar
 
 from pymongo import ReadPreference, WriteConcern
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from prefcenter.domain.errors import StoreError
-from prefcenter.storage.mongo_client import MongoConnection, Session
+from prefcenter.storage.mongo_client import MongoConnection, Session, SessionId, session_id
 from prefcenter.storage.mongo_errors import DUPLICATE_KEY, as_store_error, error_code
 
 PATIENCE_S = 20.0
@@ -34,6 +34,7 @@ class Transactions:
     def __init__(self, connection: MongoConnection, patience_s: float) -> None:
         self._connection = connection
         self._patience_s = patience_s
+        self._left: list[SessionId] = []
 
     async def run(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """The outcome of the work once it is committed. Raises StoreError, and then nothing is acknowledged.
@@ -56,6 +57,7 @@ class Transactions:
             await asyncio.sleep(secrets.randbelow(min(PAUSE_MS_MAX, 2**attempt)) / 1_000)
 
     async def _attempt(self, work: Callable[[Session], Awaitable[T]], deadline: float) -> T:
+        await self._end_what_was_left()
         async with self._connection.session() as session:
             session.start_transaction(
                 read_concern=ReadConcern("snapshot"),
@@ -64,8 +66,9 @@ class Transactions:
             )
             try:
                 outcome = await work(session)
-            except BaseException:
-                with suppress(PyMongoError):  # a server that is gone takes it back by itself
+            except BaseException as error:
+                self._note_if_left(session, error)
+                with suppress(PyMongoError):
                     await session.abort_transaction()
                 raise
             await self._commit(session, deadline)
@@ -81,8 +84,25 @@ class Transactions:
                 if not error.has_error_label("UnknownTransactionCommitResult"):
                     raise
                 if self._is_over(deadline):
+                    self._note_if_left(session, error)
                     raise StoreError(_UNKNOWN) from None
             await asyncio.sleep(PAUSE_MS_MAX / 1_000)
+
+    def _note_if_left(self, session: Session, error: BaseException) -> None:
+        """A server that could not be told how a transaction ends may hold it and what it changed for a minute."""
+        if isinstance(error, ConnectionFailure):
+            self._left.append(session_id(session))
+
+    async def _end_what_was_left(self) -> None:
+        """End such transactions, so that their documents keep nobody waiting; one that was committed stays so."""
+        left, self._left = self._left, []
+        if left:
+            try:
+                await self._connection.end_sessions(left)
+            except ConnectionFailure:
+                self._left += left
+            except PyMongoError:
+                return  # a user who may not end them waits for the server to do so
 
     def _is_over(self, deadline: float) -> bool:
         return asyncio.get_running_loop().time() >= deadline

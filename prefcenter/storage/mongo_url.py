@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -34,8 +35,21 @@ DEFAULTS: dict[str, Any] = {
 }
 """Options where the URL has none. Every wait ends, so that a server that hangs is an error and no answer."""
 
-_FIXED = frozenset({"w", "journal", "j"})
-"""Not for a URL to weaken: an act is acknowledged when a majority has it on disk, or not at all."""
+_FIXED: Mapping[str, str] = {
+    **dict.fromkeys(("w", "journal", "j"), "writes are always majority and journaled"),
+    **dict.fromkeys(
+        ("readpreference", "readpreferencetags", "maxstalenessseconds", "directconnection"),
+        "what is read is read of the primary, which knows every refusal",
+    ),
+    **dict.fromkeys(
+        ("tlsinsecure", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames"),
+        "a server is talked to by TLS only if its certificate is trusted (UN-3)",
+    ),
+}
+"""Not for a URL to weaken, and why."""
+
+_READ_CONCERNS = ("majority", "linearizable")
+"""Any other shows what may be taken back."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +76,17 @@ def read_mongo_url(url: str) -> MongoUrl:
     options = parse_qsl(query, keep_blank_values=True)
     ours = dict(option for option in options if option[0] == _OURS)
     theirs = [option for option in options if option[0] != _OURS]
-    if _FIXED & {name.lower() for name, _ in theirs}:
-        raise InvalidInput("store: writes are always majority and journaled; leave `w` and `journal` out of the URL")
+    for name, value in theirs:
+        _check_option(name, value)
     plain = f"{address}?{urlencode(theirs)}" if theirs else address
     return MongoUrl(plain, _database(plain), _subjects_per_query(ours.get(_OURS, "")))
+
+
+def _check_option(name: str, value: str) -> None:
+    if name.lower() in _FIXED:
+        raise InvalidInput(f"store: leave `{name}` out of the URL: {_FIXED[name.lower()]}")
+    if name.lower() == "readconcernlevel" and value not in _READ_CONCERNS:
+        raise InvalidInput(f"store: {name}: expected one of {', '.join(_READ_CONCERNS)}")
 
 
 def _database(url: str) -> str:

@@ -40,7 +40,7 @@ from prefcenter.storage.sqlite_tables import (
 )
 from prefcenter.storage.sqlite_writer import GroupCommitWriter
 
-SCAN_PAGE_RECORDS = 5_000
+SCAN_PAGE_RECORDS = 2_000
 COLUMNS_PAGE_RECORDS = 20_000
 SINGLE_SENDS_MAX = 100
 """More sends than this in one act let single acts go first, as a bulk append does."""

@@ -27,7 +27,7 @@ from prefcenter.storage.sqlite_tables import (
     term_number,
 )
 
-SENDS_A_PAGE = 5_000
+SENDS_A_PAGE = 2_000
 ROW_ID_DIGITS_MAX = 18
 """No row id has more; SQLite's numbers end in the nineteenth digit."""
 

@@ -117,14 +117,14 @@ async def test_names_that_come_without_an_erasure_drop_nothing(store: Store) -> 
 
 
 async def test_a_scan_gives_every_send_of_a_purpose_once_oldest_first(store: Store) -> None:
-    sends = [a_send(f"person {number}", NOW + number % 7 * DAY) for number in range(6_000)]
-    assert await note(store, *sends) == 6_000
+    sends = [a_send(f"person {number}", NOW + number % 7 * DAY) for number in range(2_500)]
+    assert await note(store, *sends) == 2_500
     await note(store, a_send("pat"), purpose="news")
     pages = [page async for page in store.scan_sends("acme", "offers")]
     assert len(pages) > 1
     scanned = [send for page in pages for send in page]
     assert set(scanned) == set(sends)
-    assert len(scanned) == 6_000
+    assert len(scanned) == 2_500
     assert [send.sent_ms for send in scanned] == sorted(send.sent_ms for send in sends)
 
 

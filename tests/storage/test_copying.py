@@ -22,6 +22,7 @@ from prefcenter.services.ports import Store
 from prefcenter.storage import create_store, open_store
 from prefcenter.storage.copying import EVENTS, Copied, Row, copy_store
 from prefcenter.storage.mongo_copying import opened_archive as opened_mongo
+from prefcenter.storage.mongo_schema import opened_database
 from prefcenter.storage.mongo_url import read_mongo_url
 from prefcenter.storage.opening import copy_between
 from prefcenter.storage.sealers import SealerByController
@@ -43,7 +44,7 @@ from tests.contract.test_services import Desk
 from tests.factories import DAY, NOW, a_digest
 from tests.mongo_server import new_store_url
 
-PEOPLE = 100_000 if os.environ.get("PREFCENTER_SOAK") else 200
+PEOPLE = 100_000 if os.environ.get("PREFCENTER_SOAK") else 2_000
 
 
 async def fill(store: Store, keyring: Keyring, people: int = 100) -> None:
@@ -237,6 +238,17 @@ def test_a_source_that_is_written_to_meanwhile_gives_no_copy(tmp_path: Path, key
         copy_store(source, Meanwhile(target._connection, sealers))
     with pytest.raises(StoreDamaged):
         open_store(sqlite_url(tmp_path / "second"), keyring)
+
+
+def test_a_ledger_whose_end_was_cut_off_is_not_copied_as_if_it_were_whole(tmp_path: Path, keyring: Keyring) -> None:
+    first, second = new_store_url(), sqlite_url(tmp_path / "second")
+    asyncio.run(filled(first, keyring))
+    with opened_database(read_mongo_url(first)) as database:
+        database["events"].find_one_and_delete({}, sort=[("_id", -1)])
+    with pytest.raises(StoreError, match="heads"):
+        copy_between(first, second, keyring)
+    with pytest.raises(StoreDamaged):
+        open_store(second, keyring)
 
 
 def test_nothing_is_copied_over_a_store_in_use(tmp_path: Path, keyring: Keyring) -> None:

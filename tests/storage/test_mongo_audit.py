@@ -228,3 +228,20 @@ def test_a_dropped_index_is_found_and_made_again(keyring: Keyring) -> None:
     assert not make_store(url)
     assert asyncio.run(Patient(url, keyring).audited()).findings == ()
     assert make_store(url)
+
+
+async def test_pages_and_scans_go_on_after_records_that_are_gone(keyring: Keyring) -> None:
+    url = new_store_url()
+    create_store(url)
+    store = open_store(url, keyring)
+    await store.append("acme", [first_refusal(f"person {number}") for number in range(30)])
+    with opened_database(read_mongo_url(url)) as database:
+        database["records"].delete_many({"number": {"$gt": 5, "$lte": 20}})
+    page = await store.page("acme", None, 7)
+    subjects = [record.subject for record in page.records]
+    assert subjects == [a_digest(f"person {number}") for number in (0, 1, 2, 3, 4, 20, 21)]
+    rest = await store.page("acme", page.next, 100)
+    assert len(rest.records) == 8
+    assert sum([len(each) async for each in store.scan("acme")]) == 15
+    assert any("30 are numbered, 15 are found" in finding for finding in (await store.audit("acme", [])).findings)
+    await store.close()

@@ -166,6 +166,25 @@ async def test_a_commit_whose_outcome_stays_unknown_is_an_error_and_no_acknowled
     await store.close()
 
 
+async def test_an_act_whose_outcome_stayed_unknown_keeps_the_next_one_waiting_no_longer_than_the_database_is_away(
+    url: str, keyring: Keyring, failing: Failing
+) -> None:
+    store, other = Impatient(read_mongo_url(url), keyring), Impatient(read_mongo_url(url), keyring)
+    await append_one(store, Record(a_digest("first")), refused())
+    failing.on("commitTransaction", "abortTransaction", closeConnection=True)
+    with pytest.raises(StoreError, match="not known"):
+        await store.append("acme", [first_refusal("pat")])
+    failing.off()
+    with pytest.raises(StoreError, match="other writers"):
+        await other.append("acme", [first_refusal("lee")])
+    await store.append("acme", [first_refusal("kim")])
+    await other.append("acme", [first_refusal("lee")])
+    assert len(await store.load("acme", [a_digest("kim"), a_digest("lee")])) == 2
+    assert await audited(store) == ()
+    for opened in (store, other):
+        await opened.close()
+
+
 async def test_a_store_that_stays_busy_says_so(url: str, keyring: Keyring, failing: Failing) -> None:
     store = Impatient(read_mongo_url(url), keyring)
     await append_one(store, Record(a_digest("first")), refused())

@@ -10,13 +10,14 @@ import pytest
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from prefcenter.domain.events import EVERYTHING
-from prefcenter.domain.terms import Channel
+from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.decisions import Question
+from prefcenter.services.importing import RefusalRow
 from prefcenter.storage import create_store
 from prefcenter.storage.mongo import MongoStore
 from prefcenter.storage.mongo_url import read_mongo_url
-from tests.contract.acts import a_send, first_refusal, sealed_contact
+from tests.contract.acts import START, a_send, first_refusal, sealed_contact
 from tests.contract.test_services import Desk
 from tests.factories import NOW, a_digest
 from tests.mongo_server import new_store_url
@@ -56,23 +57,34 @@ class Counted:
         self.store = MongoStore(read_mongo_url(url), keyring, event_listeners=[self.commands])
         self.desk = Desk(self.store, keyring)
 
-    async def fill(self) -> None:
-        await self.store.append("acme", [first_refusal("pat"), sealed_contact("kim")])
-        await self.store.record_sends("acme", "news", [a_send("pat")], forget_before_ms=0)
+    async def fill(self, people: int = 1) -> None:
+        names = ["pat", *(f"person {number}" for number in range(1, people))]
+        await self.store.append("acme", [sealed_contact(name) for name in names])
+        await self.store.record_sends("acme", "news", [a_send(name) for name in names], forget_before_ms=0)
         await self.store.load("acme", [a_digest("pat")])
         await self.store.sends("acme", "news", [a_digest("pat")], 0)
         self.commands.taken()
 
 
-@pytest.mark.parametrize("count", [1, 50, 2_000])
-async def test_a_batch_of_look_ups_is_one_command_a_collection(keyring: Keyring, count: int) -> None:
+@pytest.mark.parametrize(("count", "known"), [(1, 1), (2_000, 1), (400, 400)])
+async def test_a_batch_of_look_ups_is_one_command_a_collection(keyring: Keyring, count: int, known: int) -> None:
     counted = Counted(keyring)
-    await counted.fill()
-    subjects = [a_digest("pat"), *(a_digest(f"nobody {number}") for number in range(count - 1))]
-    await counted.store.load("acme", subjects)
-    await counted.store.load_sealed("acme", subjects)
-    await counted.store.sends("acme", "news", subjects, 0)
+    await counted.fill(known)
+    subjects = [a_digest("pat"), *(a_digest(f"person {number}") for number in range(1, count))]
+    assert len(await counted.store.load("acme", subjects)) == known
+    assert len(await counted.store.load_sealed("acme", subjects)) == known
+    assert len(await counted.store.sends("acme", "news", subjects, 0)) == known
     assert counted.commands.taken() == {("find", "records"): 1, ("find", "sealed"): 1, ("find", "sends"): 1}
+    await counted.store.close()
+
+
+async def test_a_page_of_records_or_of_the_feed_is_one_command_beside_the_heads(keyring: Keyring) -> None:
+    counted = Counted(keyring)
+    await counted.fill(300)
+    await counted.store.page("acme", None, 200)
+    assert counted.commands.taken() == {("find", "records"): 1}
+    assert len(await counted.store.since("acme", START, 200)) == 200
+    assert counted.commands.taken() == {("find", "ledgers"): 1, ("find", "events"): 1}
     await counted.store.close()
 
 
@@ -80,11 +92,14 @@ async def test_a_batch_of_look_ups_is_one_command_a_collection(keyring: Keyring,
 async def test_a_batch_of_decisions_asks_each_collection_once(keyring: Keyring, purpose: str) -> None:
     counted = Counted(keyring)
     await counted.fill()
+    rows = [RefusalRow(f"person{number}@example.com", NOW) for number in range(0, 300, 2)]
+    await counted.desk.importing.refuse(rows, RefusalReason.MANUAL, EVERYTHING, "list", AddressKind.EMAIL)
     costs: list[dict[tuple[str, str], int]] = []
-    for count in (1, 300):
+    for count in (1, 1, 300):
         questions = [Question(f"person{number}@example.com", purpose, Channel.EMAIL) for number in range(count)]
         await counted.desk.decisions.decide_many(questions, NOW)
         costs.append(counted.commands.taken())
+    del costs[0]  # the first one reads the texts that the import brought
     assert costs[0] == costs[1]
     assert costs[0][("find", "records")] == 1
     assert set(costs[0].values()) == {1}
