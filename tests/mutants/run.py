@@ -80,11 +80,14 @@ def read_mutants() -> tuple[Mutant, ...]:
     return mutants
 
 
-def copy_repository(target: Path) -> None:
-    """What the tests need, without what they left behind."""
+def copy_repository(source: Path, target: Path) -> None:
+    """What the tests need, without what they left behind.
+
+    What numba compiled goes along: it takes half a minute, and is made anew for a file that is no longer the same.
+    """
     for tree in TREES:
-        shutil.copytree(ROOT / tree, target / tree, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "pyproject.toml", target)
+        shutil.copytree(source / tree, target / tree, ignore=shutil.ignore_patterns("*.pyc"))
+    shutil.copy(source / "pyproject.toml", target)
 
 
 def pytest_exit_code(copy: Path, tests: Iterable[str]) -> int:
@@ -145,13 +148,14 @@ def hunt(ids: Sequence[str]) -> list[Outcome]:
     """Outcomes of the chosen mutants. Raises UnusableMutant where the suite fails without any."""
     mutants = chosen(read_mutants(), ids)
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
-        copies = [Path(directory) / str(number) for number in range(WORKERS)]
-        for copy in copies:
-            copy_repository(copy)
+        first, *others = (Path(directory) / str(number) for number in range(WORKERS))
+        copy_repository(ROOT, first)
         tests = sorted({test for mutant in mutants for test in mutant.tests})
-        if pytest_exit_code(copies[0], tests) != PASSED:
+        if pytest_exit_code(first, tests) != PASSED:
             raise UnusableMutant("the tests fail before anything is broken; make them pass first")
-        return run_all(copies, mutants)
+        for copy in others:
+            copy_repository(first, copy)
+        return run_all([first, *others], mutants)
 
 
 def print_table(outcomes: Sequence[Outcome]) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,19 @@ from jobs.scrub.tally import Output
 from jobs.scrub_spark import ClusterServices, scrub_on_cluster
 from prefcenter.domain.address import parse
 from prefcenter.domain.errors import InvalidInput, PrefcenterError
+from prefcenter.domain.events import Cell
 from prefcenter.domain.ledger import Head
-from prefcenter.domain.terms import AddressClass, AddressKind, Channel
+from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.security.keyring import new_keyring
 from prefcenter.services.decisions import Decisions
+from prefcenter.services.policy_files import load_policy
 from tests.factories import NOW
 from tests.fakes import MemoryStore
-from tests.jobs.scrub.fast.drawn_worlds import CLASSES, DEFECTS, ENDS, KINDS, PHONES, TIMES, Act, Home, World
-from tests.jobs.scrub.small_home import left_in
+from tests.jobs.scrub.fast.drawn_acts import KINDS, SHAPES, Act, DrawnHome
+from tests.jobs.scrub.fast.drawn_lists import WORDS
+from tests.jobs.scrub.fast.drawn_people import DEFECTS, reached_by
+from tests.jobs.scrub.fast.drawn_worlds import ENDS, RECEIVED, STATED
+from tests.jobs.scrub.small_home import POLICIES, left_in
 
 ROWS = 3_000
 DOMAINS = ("acme.example", "sales.acme.example", "shop.example", "gmail.com", "bücher.example", "post.example")
@@ -43,25 +48,41 @@ FEWEST_REASONS = {"client-marketing": 10, "member-news": 11, "candidate-contact"
 
 
 def people_of(channel: Channel) -> list[str]:
+    known = [spelling for person in reached_by(channel) for spelling in person.spellings]
     if channel is Channel.SMS:
-        return [*PHONES, *(f"+44 7700 9{number:05}" for number in range(0, 1000, 3))]
-    return [f"pat{number}.o@{DOMAINS[number % len(DOMAINS)]}" for number in range(600)]
+        return [*known, *(f"+44 7700 9{number:05}" for number in range(0, 1000, 3))]
+    return [*known, *(f"pat{number}.o@{DOMAINS[number % len(DOMAINS)]}" for number in range(600))]
 
 
-def world_of(controller: str, purpose: str, channel: Channel) -> World:
-    """A store with hundreds of acts of every kind, and a list of thousands of rows that meets them."""
+@dataclass(frozen=True)
+class Crowd:
+    """A controller, a question, hundreds of acts of every kind, and thousands of rows that meet what they left."""
+
+    controller: str
+    purpose: str
+    channel: Channel
+    acts: tuple[Act, ...]
+    later: tuple[Act, ...]
+    rows: tuple[tuple[str, str], ...]
+
+
+def crowd_of(controller: str, purpose: str, channel: Channel) -> Crowd:
     chance, people = random.Random(purpose), people_of(channel)
 
-    def acts(count: int) -> tuple[Act, ...]:
-        return tuple(
-            Act(
-                chance.choice(KINDS),
-                chance.choice(people),
-                chance.randrange(100),
-                chance.choice(TIMES),
-                chance.choice(ENDS),
-            )
-            for _ in range(count)
+    def act() -> Act:
+        kind = chance.choice(["refusal", "refusal", "consent", "consent", "send", *KINDS])
+        is_of_domain = kind == "refusal" and channel is Channel.EMAIL and chance.random() < 0.05
+        end = chance.choice(ENDS)
+        return Act(
+            kind,
+            f"@{chance.choice(DOMAINS[1:3])}" if is_of_domain else chance.choice(people),
+            Cell(purpose, channel),
+            chance.choice(list(RefusalReason)),
+            chance.choice(SHAPES),
+            chance.choice(RECEIVED),
+            chance.choice(STATED),
+            None if end is None else NOW + end,
+            chance.randrange(12),
         )
 
     def cell() -> str:
@@ -69,25 +90,26 @@ def world_of(controller: str, purpose: str, channel: Channel) -> World:
         others = [person.upper(), person.replace("@", "+news@"), chance.choice(DEFECTS)]
         return chance.choice([person, person, person, *others])
 
-    rows = tuple((cell(), chance.choice(CLASSES)) for _ in range(ROWS))
-    return World(controller, purpose, channel, AddressClass.PERSONAL, acts(500), acts(120), rows, ",", "\n")
+    rows = tuple((cell(), chance.choice(WORDS)) for _ in range(ROWS))
+    acts, later = (tuple(act() for _ in range(count)) for count in (900, 200))
+    return Crowd(controller, purpose, channel, acts, later, rows)
 
 
-def home_of(world: World) -> Home:
-    """The services after all acts, the later ones under a newer key."""
-    older = new_keyring("2026-11-21T00:00:00Z")
-    newer = older.rotated("2026-11-22T00:00:00Z")
-    first = Home(world, older, MemoryStore(older))
-    asyncio.run(first.take(world.acts))
-    home = Home(world, newer, MemoryStore(newer, first.store._cabinet))
-    asyncio.run(home.take(world.later))
+def home_of(crowd: Crowd) -> DrawnHome:
+    """The home after all acts, the later ones under a newer key."""
+    policy = load_policy(POLICIES / f"{crowd.controller}.toml", known_clauses=None)
+    keyring = new_keyring("2026-11-21T00:00:00Z")
+    home = DrawnHome(policy, keyring, MemoryStore(keyring))
+    home.take(crowd.acts)
+    home = home.rotated()
+    home.take(crowd.later)
     return home
 
 
-def listed(world: World, path: Path) -> Path:
-    """The list of a world, with a column that is no text and cells that hold nothing at all."""
-    addresses = [address or None for address, _ in world.rows]
-    table = pa.table({"id": range(ROWS), "address": addresses, "kind": [word for _, word in world.rows]})
+def listed(crowd: Crowd, path: Path) -> Path:
+    """The list of a crowd, with a column that is no text and cells that hold nothing at all."""
+    addresses = [address or None for address, _ in crowd.rows]
+    table = pa.table({"id": range(ROWS), "address": addresses, "kind": [word for _, word in crowd.rows]})
     parquet.write_table(table, path)
     return path
 
@@ -100,27 +122,29 @@ def rows_of(out: Path) -> Mapping[str, Sequence[Mapping[str, Any]]]:
     }
 
 
-def by_spark(home: Home, plan: ScrubPlan, spark: SparkSession, decider: Decider | None = None) -> Manifest:
+def by_spark(home: DrawnHome, plan: ScrubPlan, spark: SparkSession, decider: Decider | None = None) -> Manifest:
     decisions = decider or Decisions(home.policy, home.digester, home.store)
     services = ClusterServices(decisions, home.digester, home.store, home.sealer, lambda: NOW)
     return asyncio.run(scrub_on_cluster(plan, services, spark))
 
 
-def plan_of(world: World, directory: Path) -> ScrubPlan:
-    path = listed(world, directory / "list.parquet")
-    return ScrubPlan(path, world.purpose, world.channel, "address", "kind", at_ms=NOW, out=directory / "spark")
+def plan_of(crowd: Crowd, directory: Path) -> ScrubPlan:
+    path = listed(crowd, directory / "list.parquet")
+    return ScrubPlan(path, crowd.purpose, crowd.channel, "address", "kind", at_ms=NOW, out=directory / "spark")
 
 
 class MovingDecisions(Decisions):
     """Real decisions, of a ledger that somebody writes to after each look at it."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: DrawnHome) -> None:
         super().__init__(home.policy, home.digester, home.store)
         self._home = home
 
     async def heads(self) -> tuple[Head, ...]:
         heads = await super().heads()
-        await self._home.take([Act("refusal", f"stranger{len(heads)}@acme.example", 0, None, None)])
+        await self._home.take_all(
+            [Act("refusal", f"stranger{len(heads)}@acme.example", Cell("client-marketing", Channel.EMAIL))]
+        )
         return heads
 
 
@@ -128,8 +152,8 @@ class MovingDecisions(Decisions):
 def test_spark_decides_every_row_as_the_reference_engine_does(
     controller: str, purpose: str, channel: Channel, spark: SparkSession, tmp_path: Path
 ) -> None:
-    world = world_of(controller, purpose, channel)
-    home, plan = home_of(world), plan_of(world, tmp_path)
+    crowd = crowd_of(controller, purpose, channel)
+    home, plan = home_of(crowd), plan_of(crowd, tmp_path)
     reference = ScrubPlan(plan.path, purpose, channel, "address", "kind", at_ms=NOW, out=tmp_path / "reference")
     decisions = Decisions(home.policy, home.digester, home.store)
     expected = asyncio.run(scrub(reference, decisions, home.sealer, lambda: NOW)).document
@@ -142,20 +166,20 @@ def test_spark_decides_every_row_as_the_reference_engine_does(
 
 
 def test_neither_keys_nor_addresses_reach_plans_and_events(spark: SparkSession, events: Path, tmp_path: Path) -> None:
-    world = world_of(*QUESTIONS[0])
-    home = home_of(world)
-    by_spark(home, plan_of(world, tmp_path), spark)
+    crowd = crowd_of(*QUESTIONS[0])
+    home = home_of(crowd)
+    by_spark(home, plan_of(crowd, tmp_path), spark)
     noted = b"".join(path.read_bytes() for path in events.rglob("*") if path.is_file()).lower()
     assert b"sha2(concat(inner" in noted
     keys = [key.match_key for key in home.digester.vector_keys().values()]
     secrets = [*keys, *(bytes(padded(key, octet)) for key in keys for octet in (INNER_PAD, OUTER_PAD))]
     forms = [form for secret in secrets for form in (secret, secret.hex().encode(), b64encode(secret).lower())]
     assert not any(form in noted for form in forms)
-    assert not any(address.lower().encode() in noted for address, _ in world.rows if "acme.example" in address)
+    assert not any(address.lower().encode() in noted for address, _ in crowd.rows if "acme.example" in address)
 
 
 def test_spark_digests_as_the_keyring_does(spark: SparkSession) -> None:
-    home, text = home_of(world_of(*QUESTIONS[0])), "Zoë+news@Sales.Bücher.example"
+    home, text = home_of(crowd_of(*QUESTIONS[0])), "Zoë+news@Sales.Bücher.example"
     reader = AddressReader(Asked("client-marketing", Channel.EMAIL, None, NOW), "GB", with_hashes=True)
     read = [(1, {"forms": reader.read(text, None)["forms"]})]
     rows = spark.createDataFrame(read, f"{ROW} long, read struct<forms {FORMS_TYPE}>")
@@ -168,15 +192,15 @@ def test_spark_digests_as_the_keyring_does(spark: SparkSession) -> None:
 
 
 def test_a_refusal_that_comes_in_meanwhile_makes_the_outputs_stale(spark: SparkSession, tmp_path: Path) -> None:
-    world = replace(world_of(*QUESTIONS[0]), rows=(("pat@acme.example", "work"),) * ROWS)
-    home = home_of(world)
-    manifest = by_spark(home, plan_of(world, tmp_path), spark, MovingDecisions(home))
+    crowd = replace(crowd_of(*QUESTIONS[0]), rows=(("pat@acme.example", "work"),) * ROWS)
+    home = home_of(crowd)
+    manifest = by_spark(home, plan_of(crowd, tmp_path), spark, MovingDecisions(home))
     assert manifest.is_stale
 
 
 @pytest.mark.parametrize("spoilt", ["absent", "text", "column", "class", "taken"])
 def test_a_list_that_cannot_be_read_leaves_nothing(spoilt: str, spark: SparkSession, tmp_path: Path) -> None:
-    home = home_of(world_of(*QUESTIONS[0]))
+    home = home_of(crowd_of(*QUESTIONS[0]))
     path = tmp_path / "list.parquet"
     name = "prefcenter_reason" if spoilt == "taken" else "kind"
     if spoilt == "text":
@@ -191,12 +215,12 @@ def test_a_list_that_cannot_be_read_leaves_nothing(spoilt: str, spark: SparkSess
 
 
 def test_a_list_of_which_a_part_is_damaged_leaves_nothing(spark: SparkSession, tmp_path: Path) -> None:
-    world = world_of(*QUESTIONS[0])
+    crowd = crowd_of(*QUESTIONS[0])
     parts = tmp_path / "parts"
     parts.mkdir()
-    listed(world, parts / "part-0.parquet")
+    listed(crowd, parts / "part-0.parquet")
     (parts / "part-1.parquet").write_bytes((parts / "part-0.parquet").read_bytes()[:-100])
-    plan = replace(plan_of(world, tmp_path), path=parts)
+    plan = replace(plan_of(crowd, tmp_path), path=parts)
     with pytest.raises(PrefcenterError, match=r"list|nothing was written"):
-        by_spark(home_of(world), plan, spark)
+        by_spark(home_of(crowd), plan, spark)
     assert left_in(tmp_path) == ["list.parquet", "parts"]

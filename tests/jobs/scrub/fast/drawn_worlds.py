@@ -1,207 +1,133 @@
-"""Stores that hold every kind of act, and lists that meet them, drawn by hypothesis."""
+"""Drawn worlds: a policy, what happened under which keys and snapshots, and whom a list is about.
+
+Few people, times and ends are drawn, so that acts concern the same address, times meet at their edges, and the rows of
+a list find something on record. Choices are those of a `Random`, for drawn evenly all of them meet soonest.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
-from hypothesis import strategies as st
-
-from prefcenter.domain.digest import DigestKind
-from prefcenter.domain.errors import PrefcenterError
-from prefcenter.domain.events import EVERYTHING, Cell, Scope
-from prefcenter.domain.terms import AddressClass, AddressKind, Channel, PurposeClass, RefusalReason
-from prefcenter.security.digests import Digester
-from prefcenter.security.fields import FieldCipher
-from prefcenter.security.keyring import Keyring
-from prefcenter.security.seals import Sealer
-from prefcenter.services.admission import Consent
-from prefcenter.services.contact_files import Contact, ContactAddress
-from prefcenter.services.contacts import Contacts
-from prefcenter.services.importing import Importing, RefusalRow
-from prefcenter.services.policy_files import load_policy
-from prefcenter.services.recording import Recording
-from prefcenter.services.sending import Sending
-from tests.factories import DAY, MINUTE, NOW
+from jobs.scrub.snapshot.export import SnapshotKeeper
+from prefcenter.domain.events import Cell
+from prefcenter.domain.policy import Policy
+from prefcenter.domain.terms import Channel, RefusalReason
+from prefcenter.security.keyring import new_keyring
+from tests.factories import DAY, HOUR, MINUTE, NOW
 from tests.fakes import MemoryStore
+from tests.jobs.scrub.fast.drawn_acts import KINDS, SHAPES, Act, DrawnHome
+from tests.jobs.scrub.fast.drawn_people import DEFECTS, Person, reached_by
+from tests.jobs.scrub.fast.drawn_policies import a_policy
 
-EMAILS = (
-    "pat@acme.example", "Pat+news@ACME.example", "kim@sales.acme.example", "lee.o@gmail.com", "leeo+x@googlemail.com",
-    "sam@post.example", "zo\u00eb@b\u00fccher.example", "pat@sam.fastmail.com", "jo-x@yahoo.com",
-)  # fmt: skip
-PHONES = ("+44 7700 900123", "020 7946 0018", "+442079460018;ext=7", "07700 900123")
-DOMAINS = ("@acme.example", "@sales.acme.example", "@b\u00fccher.example")
-DEFECTS = (
-    "",
-    "  ",
-    "broken",
-    "a@b",
-    '"x y"@acme.example',
-    "Pat <pat@acme.example>",
-    "\u200bpat@acme.example",
-    "a.+b@x.example",
-)
-CLASSES = ("work", "private", "", "?", "Business")
-QUESTIONS = {
-    "opencontact": (
-        ("client-marketing", Channel.EMAIL),
-        ("candidate-contact", Channel.EMAIL),
-        ("candidate-contact", Channel.SMS),
-        ("contract-service", Channel.EMAIL),
-    ),
-    "contact-centre-community": (("member-news", Channel.EMAIL), ("membership", Channel.EMAIL)),
-    "contact-center-1": (("promotional-email", Channel.EMAIL), ("account-administration", Channel.EMAIL)),
-}
-TIMES = (None, NOW - 40 * DAY, NOW - 2 * DAY, NOW - 2 * DAY + MINUTE, NOW - DAY - MINUTE)
-ENDS = (None, NOW - DAY, NOW + DAY // 2, NOW + 9 * DAY)
-REASONS = tuple(RefusalReason)
+OFTEN = (*("refusal", "consent", "send") * 3, "pause", "hold", "page", "hash")
+OFTEN_SHAPES = (*SHAPES, *("everything", "purpose", "channel", "cell") * 2)
+RECEIVED = (NOW - 40 * DAY, NOW - 3 * DAY, NOW - 2 * DAY, NOW - 2 * DAY + MINUTE, NOW - DAY, NOW - HOUR, NOW)
+STATED = (None, None, NOW - 40 * DAY, NOW - 2 * DAY, NOW - 2 * DAY + MINUTE, NOW - DAY - MINUTE, NOW - 1, NOW)
+EDGES = (-1, 0, 1)
+ENDS = (None, -DAY, -HOUR, *EDGES, HOUR, *(DAY + edge for edge in EDGES), 9 * DAY)
+"""When consents and pauses end, from the time of the question; decisions hold for a day."""
+
+AT = (NOW, NOW, NOW, NOW - 2 * DAY, NOW + DAY)
+ADDRESSED_AS = (None,) * 6 + ("client", "alumni", "nobody")
 
 
 @dataclass(frozen=True)
-class Act:
-    """One thing that happened; `pick` chooses among what its kind leaves open."""
+class Stage:
+    """What happens under one key. A snapshot is taken at its end, or what it left is there for the next to find."""
 
-    kind: str
-    whom: str
-    pick: int
-    at_ms: int | None
-    ends_ms: int | None
+    acts: tuple[Act, ...]
+    is_rotated_before: bool
+    is_snapshot_taken: bool
 
 
 @dataclass(frozen=True)
 class World:
-    """A controller, its acts before and after the keys were rotated, a question and a list."""
+    """A policy, what happened, and when and as whose list somebody asks about whom."""
 
-    controller: str
-    purpose: str
-    channel: Channel
-    unknown_class: AddressClass
-    acts: tuple[Act, ...]
-    later: tuple[Act, ...]
-    rows: tuple[tuple[str, str], ...]
-    delimiter: str
-    end: str
+    policy: Policy
+    stages: tuple[Stage, ...]
+    people: tuple[Person, ...]
+    at_ms: int
+    audience: str | None
 
-    def content(self) -> bytes:
-        lines = [("address", "kind"), *self.rows]
-        quoted = (
-            [f'"{cell.replace(chr(34), chr(34) * 2)}"' if self._needs(cell) else cell for cell in row] for row in lines
+    @property
+    def cells(self) -> list[Cell]:
+        """All that may be asked about somebody."""
+        return [cell for cell in cells_of(self.policy) if self.reached_by(channel_of(cell))]
+
+    def reached_by(self, channel: Channel) -> list[Person]:
+        return [person for person in self.people if person in reached_by(channel)]
+
+    def spellings(self, channel: Channel) -> list[str]:
+        """What stands in a column of addresses: the people of the world that a channel reaches, and defects."""
+        return [*(spelling for person in self.reached_by(channel) for spelling in person.spellings), *DEFECTS]
+
+    def home(self, cache: Path) -> DrawnHome:
+        """The home after all that happened, with the snapshots that were taken meanwhile."""
+        keyring = new_keyring("2026-11-21T00:00:00Z")
+        home = DrawnHome(self.policy, keyring, MemoryStore(keyring))
+        for stage in self.stages:
+            home = home.rotated() if stage.is_rotated_before else home
+            home.take(stage.acts)
+            if stage.is_snapshot_taken:
+                asyncio.run(SnapshotKeeper(self.policy.controller, home.store, home.sealer, cache).current())
+        return home
+
+
+def a_world(chance: Random) -> World:
+    """One in which a few kinds of acts happen: where all of them do, the strongest refusal hides the rest."""
+    policy, at_ms = a_policy(chance), chance.choice(AT)
+    asked = [chance.choice(cells_of(policy)) for _ in range(2)]
+    concerned = [(cell, chance.choice(reached_by(channel_of(cell)))) for cell in asked]
+    kinds = [*chance.choices(OFTEN, k=2), chance.choice(KINDS)]
+    stages = tuple(
+        Stage(
+            tuple(_act(chance, policy, concerned, kinds, at_ms) for _ in range(chance.randint(1, 6))),
+            chance.random() < 0.4,
+            chance.random() < 0.6,
         )
-        return self.end.join(self.delimiter.join(row) for row in quoted).encode()
-
-    def _needs(self, cell: str) -> bool:
-        return any(mark in cell for mark in f'"{self.delimiter}\n')
-
-
-KINDS = ("refusal",) * 6 + ("consent",) * 4 + ("domain", "pause", "bounce", "contact", "send", "hash", "delivery")
+        for _ in range(chance.randint(1, 3))
+    )
+    people = [*(person for _, person in concerned), chance.choice(reached_by(Channel.EMAIL))]
+    return World(policy, stages, tuple(dict.fromkeys(people)), at_ms, chance.choice(ADDRESSED_AS))
 
 
-def acts(addresses: Sequence[str]) -> st.SearchStrategy[Act]:
-    return st.builds(
-        Act,
-        st.sampled_from(KINDS),
-        st.sampled_from(addresses),
-        st.integers(0, 99),
-        st.sampled_from(TIMES),
-        st.sampled_from(ENDS),
+def _act(
+    chance: Random, policy: Policy, concerned: Sequence[tuple[Cell, Person]], kinds: Sequence[str], at_ms: int
+) -> Act:
+    """An act of one of the kinds by, or about, somebody of whom a cell is asked; now and then about whole domains."""
+    cell, person = chance.choice(concerned)
+    kind = chance.choice(kinds)
+    is_of_domain = kind in ("refusal", "lift", "pause") and person.domains and chance.random() < 0.3
+    end = chance.choice(ENDS)
+    return Act(
+        kind,
+        chance.choice(person.domains if is_of_domain else person.spellings),
+        cell,
+        chance.choice(list(RefusalReason)),
+        chance.choice(OFTEN_SHAPES),
+        chance.choice(RECEIVED),
+        chance.choice(_sent(policy, cell, at_ms) if kind == "send" else STATED),
+        None if end is None else at_ms + end,
+        chance.randrange(12),
     )
 
 
-@st.composite
-def worlds(draw: st.DrawFn) -> World:
-    controller = draw(st.sampled_from(sorted(QUESTIONS)))
-    purpose, channel = draw(st.sampled_from(QUESTIONS[controller]))
-    addresses = EMAILS if channel is Channel.EMAIL else PHONES
-    cells = st.sampled_from([*addresses, *(address.upper() for address in addresses), *DEFECTS])
-    return World(
-        controller,
-        purpose,
-        channel,
-        draw(st.sampled_from(AddressClass)),
-        tuple(draw(st.lists(acts(addresses), max_size=14))),
-        tuple(draw(st.lists(acts(addresses), max_size=4))),
-        tuple(draw(st.lists(st.tuples(cells, st.sampled_from(CLASSES)), min_size=1, max_size=30))),
-        draw(st.sampled_from(",;\t")),
-        draw(st.sampled_from(["\n", "\r\n"])),
-    )
+def _sent(policy: Policy, cell: Cell, at_ms: int) -> Sequence[int]:
+    """Around the edges of the window that a cap looks back on."""
+    cap = policy.purpose_by_id[cell.purpose or ""].cap
+    opened_ms = at_ms - (1 if cap is None else cap.days) * DAY
+    return [*(opened_ms + edge for edge in (-HOUR, *EDGES, HOUR)), at_ms - HOUR, at_ms]
 
 
-class Home:
-    """A controller's services in memory. What cannot be done is left undone, as it would be."""
+def cells_of(policy: Policy) -> list[Cell]:
+    return [Cell(purpose.id, channel) for purpose in policy.purposes for channel in sorted(purpose.channels)]
 
-    def __init__(self, world: World, keyring: Keyring, store: MemoryStore) -> None:
-        policy = load_policy(Path("fixtures/policies") / f"{world.controller}.toml", known_clauses=None)
-        self.policy = replace(policy, unknown_class=world.unknown_class)
-        self.store = store
-        self.digester, self.sealer = Digester(keyring, world.controller), Sealer(keyring, world.controller)
-        self._cell = Cell(world.purpose, world.channel)
-        cipher = FieldCipher(keyring, world.controller)
-        services = (self.policy, self.digester, store, lambda: NOW - DAY, cipher)
-        self._recording, self._contacts = Recording(*services), Contacts(*services)
-        self._sending = Sending(self.policy, self.sealer, self.digester, store, lambda: NOW - DAY)
-        self._importing = Importing(self.policy, self.digester, store, lambda: NOW - DAY, self._recording)
 
-    async def take(self, done: Sequence[Act]) -> None:
-        for number, act in enumerate(done):
-            try:
-                await self._take(act, number)
-            except PrefcenterError:
-                continue
-
-    async def _take(self, act: Act, number: int) -> None:
-        recording, channel = self._recording, self._cell.channel
-        match act.kind:
-            case "refusal":
-                reason = REASONS[act.pick % len(REASONS)]
-                await recording.suppress(act.whom, reason, self._scope(act.pick), "form", act.at_ms, channel)
-            case "domain":
-                await recording.opt_out(DOMAINS[act.pick % len(DOMAINS)], self._scope(act.pick), "form", act.at_ms)
-            case "consent":
-                given_ms = act.at_ms or NOW - 3 * DAY
-                consent = Consent(self._consent_cell(act.pick), "terms", "form", "person", given_ms, act.ends_ms)
-                await recording.record_consent(act.whom, consent)
-            case "pause":
-                await recording.pause(act.whom, act.ends_ms, channel)
-            case "bounce":
-                await recording.bounce_permanently(act.whom, channel, "mailer")
-            case "delivery":
-                await recording.record_delivery(act.whom, channel or Channel.EMAIL, "mailer")
-            case _:
-                await self._take_in_bulk(act, number)
-
-    async def _take_in_bulk(self, act: Act, number: int) -> None:
-        channel = self._cell.channel or Channel.EMAIL
-        match act.kind:
-            case "contact":
-                held_as = (None, *AddressClass)[act.pick % 3]
-                contact = Contact(f"c{act.pick % 3}", (ContactAddress(channel, act.whom, held_as),), (), "crm")
-                await self._contacts.upsert(contact)
-            case "send":
-                for campaign in range(1 + act.pick % 5):
-                    await self._sending.record(self._cell.purpose or "", channel, f"c{campaign}", [act.whom])
-            case "hash" if channel is Channel.EMAIL:
-                text = hashlib.sha256(act.whom.lower().encode()).hexdigest()
-                rows = [RefusalRow(text, NOW - 5 * DAY)]
-                reason, scope = RefusalReason.MANUAL, self._scope(act.pick)
-                await self._importing.refuse(rows, reason, scope, "vendor", AddressKind.EMAIL, DigestKind.SHA256)
-
-    def _scope(self, pick: int) -> Scope:
-        purpose = self.policy.purposes[pick % len(self.policy.purposes)]
-        purpose_class = list(PurposeClass)[pick % len(PurposeClass)]
-        choices = (
-            EVERYTHING,
-            EVERYTHING,
-            Scope(self._cell.purpose),
-            Scope(channel=self._cell.channel),
-            Scope(purpose_class=purpose_class),
-            Scope(purpose.id),
-        )
-        return choices[pick // 7 % len(choices)]
-
-    def _consent_cell(self, pick: int) -> Cell:
-        if pick % 3:
-            return self._cell
-        purpose = self.policy.purposes[pick % len(self.policy.purposes)]
-        return Cell(purpose.id, self._cell.channel)
+def channel_of(cell: Cell) -> Channel:
+    assert cell.channel is not None
+    return cell.channel

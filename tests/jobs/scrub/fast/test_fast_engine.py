@@ -17,7 +17,7 @@ from prefcenter.domain.errors import InvalidList, PrefcenterError
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.security.digests import Digester
 from tests.factories import NOW
-from tests.jobs.scrub.fast.test_equality import engines_of_home
+from tests.jobs.scrub.fast.two_engines import engines_of_home
 from tests.jobs.scrub.small_home import LIST, MeddledDecisions, SmallHome, a_plan, document, left_in, output
 
 

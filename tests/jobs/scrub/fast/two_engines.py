@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.scrub import Manifest, ScrubPlan, scrub
-from jobs.scrub.fast.engine import FastEngine
+from jobs.scrub.fast.engine import MIB, MOST_BLOCK_MIB, FastEngine
 from jobs.scrub.snapshot.export import SnapshotKeeper
 from prefcenter.domain.policy import Policy
 from prefcenter.security.digests import Digester
@@ -17,17 +17,28 @@ from prefcenter.security.seals import Sealer
 from prefcenter.services.decisions import Decisions
 from prefcenter.services.ports import Store
 from tests.factories import NOW
+from tests.jobs.scrub.small_home import SmallHome
 
 
 class TwoEngines:
     """The services of a controller, and a fast engine over them that keeps its snapshots in a directory."""
 
-    def __init__(self, policy: Policy, digester: Digester, store: Store, sealer: Sealer, cache: Path | None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        digester: Digester,
+        store: Store,
+        sealer: Sealer,
+        cache: Path | None,
+        block_octets: int = MOST_BLOCK_MIB * MIB,
+    ) -> None:
         self.decisions = Decisions(policy, digester, store)
         self._digester, self._store, self._sealer, self._cache = digester, store, sealer, cache
+        self._block_octets = block_octets
 
     def fast(self, plan: ScrubPlan) -> FastEngine:
-        return FastEngine(plan, self.decisions, self._digester, self._store, self._sealer, self._cache)
+        services = (self.decisions, self._digester, self._store, self._sealer)
+        return FastEngine(plan, *services, self._cache, block_octets_max=self._block_octets)
 
     async def scrub(self, plan: ScrubPlan, *, by_fast: bool) -> Manifest:
         engine = self.fast(plan) if by_fast else None
@@ -44,6 +55,12 @@ class TwoEngines:
         assert fast == reference
         assert without_run(made[1]) == without_run(made[0])
         return made[0], made[1]
+
+
+def engines_of_home(home: SmallHome, cache: Path) -> TwoEngines:
+    """Both engines over a small home."""
+    digester = Digester(home.keyring, home.policy.controller)
+    return TwoEngines(home.policy, digester, home.store, home.sealer, cache)
 
 
 def rows_in(out: Path) -> list[Path]:

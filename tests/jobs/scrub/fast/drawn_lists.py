@@ -1,0 +1,92 @@
+"""Lists that meet a drawn world: text of any dialect, with defects, repeats, classes, audiences and several columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from jobs.scrub import AddressChoice, ScrubPlan
+from prefcenter.domain.events import Cell
+from prefcenter.domain.terms import AddressClass, Channel
+from tests.jobs.scrub.fast.drawn_worlds import World, channel_of
+
+WORDS = ("work", "private", "", "?", "Business", "HOME")
+AUDIENCE_WORDS = ("client", "Alumni", "", "nobody")
+HEADINGS = ("one", "two", "kind", "audience")
+
+
+@dataclass(frozen=True)
+class DrawnList:
+    """Rows of two addresses, a class and an audience, and which of them a scrub is told of."""
+
+    asked: Cell
+    other: Channel | None
+    rows: tuple[tuple[str, ...], ...]
+    delimiter: str
+    end: str
+    is_ended: bool
+    has_class: bool
+    has_audience: bool
+    stated: AddressClass | None
+    dedupe: bool
+    block_octets: int
+
+    def content(self) -> bytes:
+        lines = [self.delimiter.join(map(self._written, row)) for row in (HEADINGS, *self.rows)]
+        return (self.end.join(lines) + (self.end if self.is_ended else "")).encode()
+
+    def plan(self, path: Path, world: World) -> ScrubPlan:
+        one, two = HEADINGS[:2]
+        channel = channel_of(self.asked)
+        columns = [AddressChoice(channel, one, self.stated)]
+        columns += [] if self.other is None else [AddressChoice(self.other, two)]
+        is_one = self.other is None and self.stated is None
+        purpose, audience = world.policy.purpose_by_id[self.asked.purpose or ""], world.audience
+        is_covered = audience is not None and purpose.covers_audience(audience)
+        return ScrubPlan(
+            path,
+            purpose.id,
+            channel,
+            address_column=one if is_one else None,
+            class_column="kind" if self.has_class else None,
+            audience=audience if is_covered and not self.has_audience else None,
+            audience_column="audience" if self.has_audience else None,
+            addresses=() if is_one else tuple(columns),
+            dedupe=self.dedupe,
+            at_ms=world.at_ms,
+        )
+
+    def _written(self, cell: str) -> str:
+        if not any(mark in cell for mark in f'"{self.delimiter}\n'):
+            return cell
+        return '"' + cell.replace('"', '""') + '"'
+
+
+def a_list(chance: Random, world: World) -> DrawnList:
+    """Half of them are such as the fast engine cuts itself, with one column of addresses and nothing else asked."""
+    asked = chance.choice(world.cells)
+    others = [channel_of(cell) for cell in world.cells if cell.purpose == asked.purpose]
+    is_simple = chance.random() < 0.5
+    channels = (channel_of(asked), others[-1])
+    return DrawnList(
+        asked,
+        None if is_simple else chance.choice([None, *others]),
+        tuple(_row(chance, world, channels) for _ in range(chance.randint(3, 30))),
+        chance.choice(",;\t"),
+        chance.choice(["\n", "\r\n"]),
+        chance.random() < 0.7,
+        chance.random() < 0.7,
+        not is_simple and chance.random() < 0.5,
+        None if is_simple else chance.choice([None, None, *AddressClass]),
+        not is_simple and chance.random() < 0.5,
+        chance.choice([64, 1 << 22]),
+    )
+
+
+def _row(chance: Random, world: World, channels: Sequence[Channel]) -> tuple[str, ...]:
+    """A row of all cells, or now and then a ragged one."""
+    addresses = [chance.choice(world.spellings(channel)) for channel in channels]
+    cells = (*addresses, chance.choice(WORDS), chance.choice(AUDIENCE_WORDS))
+    return cells if chance.random() < 0.9 else cells[:-1]
