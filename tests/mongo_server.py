@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -31,13 +31,25 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a directory with a random name is made
 """A file system in memory, where there is one: it outlives a killed server, and waits for no disk."""
 
 
-class MongoServer:
-    """A server of our own, which can be killed and started again on the same data."""
+_KEEPER = 'cat > /dev/null; test -f "$0/server.pid" && kill -9 "$(cat "$0/server.pid")"; rm -rf "$0"'
+"""Waits for the end of what it reads from, which is that of the test process, and then leaves nothing behind."""
 
-    def __init__(self, directory: Path) -> None:
+
+class MongoServer:
+    """A server of our own, which can be killed and started again on the same data.
+
+    It has its directory for itself. Neither outlives the test process, even where that is killed.
+    """
+
+    def __init__(self, directory: Path, *options: str, **client_options: Any) -> None:
         self._directory = directory
+        self._options = options
+        self._client_options = client_options
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+        self._keeper = subprocess.Popen(
+            ["sh", "-c", _KEEPER, str(directory)], stdin=subprocess.PIPE, start_new_session=True
+        )
 
     @property
     def address(self) -> str:
@@ -48,14 +60,15 @@ class MongoServer:
         command = [
             str(Path(sys.executable).with_name("secantusd-py")),
             *("--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(self._directory / "data")),
-            *("--sync-on-commit", "--enable-test-commands", "--log-level", "ERROR"),
+            *("--sync-on-commit", "--enable-test-commands", "--log-level", "ERROR", *self._options),
         ]
         with (self._directory / "server.log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self._directory, stdout=log, stderr=log)
+        self._pid_file.write_text(str(self._process.pid))
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("the test server did not start; see server.log in its directory")
+                raise RuntimeError(f"the test server did not start: {(self._directory / 'server.log').read_text()}")
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -64,19 +77,37 @@ class MongoServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+            self._pid_file.unlink()
+
+    def end(self) -> None:
+        """Leave nothing of it."""
+        self.kill()
+        self._keeper.communicate()
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._directory / "server.pid"
+
+    def demand(self, option: str) -> None:
+        """Start it with one more option."""
+        self._options = (*self._options, option)
+        self.start()
 
     def admin(self, command: Mapping[str, object]) -> None:
         """Run a command of the server itself, such as one that makes it fail on purpose."""
-        with MongoClient[dict[str, object]](self.address, directConnection=True) as client:
+        with self._client(directConnection=True) as client:
             client.admin.command(dict(command))
 
     def _answers(self) -> bool:
-        with MongoClient[dict[str, object]](self.address, serverSelectionTimeoutMS=200) as client:
+        with self._client(serverSelectionTimeoutMS=200) as client:
             try:
                 client.admin.command("ping")
             except PyMongoError:
                 return False
         return True
+
+    def _client(self, **options: Any) -> MongoClient[dict[str, object]]:
+        return MongoClient(self.address, **self._client_options, **options)
 
 
 def _free_port() -> int:
@@ -116,7 +147,6 @@ def store_url(server: MongoServer, database: str) -> str:
 def _started() -> MongoServer:
     directory = Path(tempfile.mkdtemp(prefix="prefcenter-mongo-", dir=MEMORY if MEMORY.is_dir() else None))
     server = MongoServer(directory)
-    atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    atexit.register(server.kill)
+    atexit.register(server.end)
     server.start()
     return server

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -28,6 +29,8 @@ from prefcenter.domain.errors import (
 
 DUPLICATE_KEY, WRITE_CONFLICT = 11_000, 112
 _UNREACHABLE = "the database cannot be reached; nothing was acknowledged"
+_UNTRUSTED = re.compile("certificate verify failed|hostname mismatch|IP address mismatch", re.IGNORECASE)
+"""What the driver's error for a server that cannot be reached quotes of the handshake."""
 _BY_CODE: dict[int, tuple[type[StoreError], str]] = {
     DUPLICATE_KEY: (VersionConflict, "another writer was first"),
     WRITE_CONFLICT: (StoreBusy, "other writers hold the store; nothing was acknowledged"),
@@ -69,6 +72,8 @@ def as_store_error(error: Exception) -> StoreError:
     if code in _BY_CODE:
         error_type, message = _BY_CODE[code]
         return error_type(f"{message} (MongoDB code {code})")
+    if _UNTRUSTED.search(str(error)):
+        return StoreError("the database's certificate is not trusted, so nothing was said to it")
     for their_type, our_type, message in _BY_TYPE:
         if isinstance(error, their_type):
             return our_type(f"{message} ({type(error).__name__})")

@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServer]:
     made = MongoServer(tmp_path_factory.mktemp("mongo"))
     made.start()
     yield made
-    made.kill()
+    made.end()
 
 
 @pytest.fixture
