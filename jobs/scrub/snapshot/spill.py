@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeAlias
@@ -31,14 +32,12 @@ class Spilled:
 
     def __init__(self, entry: np.dtype[Any], directory: Path | None) -> None:
         self._entry = entry
-        self._directory = directory
         self._stack = ExitStack()
-        self._files: list[IO[bytes]] = []
+        self._files: dict[int, IO[bytes]] = {}
+        self._made = partial(tempfile.TemporaryFile, dir=directory)
         self.count = 0
 
     def __enter__(self) -> Self:
-        for _ in range(PARTS):
-            self._files.append(self._stack.enter_context(tempfile.TemporaryFile(dir=self._directory)))
         return self
 
     def __exit__(
@@ -56,14 +55,21 @@ class Spilled:
         order = np.argsort(parts, kind="stable")
         bounds = np.searchsorted(parts[order], np.arange(PARTS + 1))
         for part in np.unique(parts).tolist():
-            self._files[part].write(entries[order[bounds[part] : bounds[part + 1]]].tobytes())
+            self._file(part).write(entries[order[bounds[part] : bounds[part + 1]]].tobytes())
         self.count += len(entries)
 
     def parts(self) -> Iterator[Entries]:
         """One part after the other, in ascending order."""
-        for file in self._files:
+        for part in sorted(self._files):
+            file = self._files[part]
             file.seek(0)
             yield np.frombuffer(file.read(), self._entry)
+
+    def _file(self, part: int) -> IO[bytes]:
+        """The file of a part, made when there is something to put into it: small stores fill few."""
+        if part not in self._files:
+            self._files[part] = self._stack.enter_context(self._made())
+        return self._files[part]
 
 
 def digests_of(entries: Entries) -> DigestArray:

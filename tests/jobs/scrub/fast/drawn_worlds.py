@@ -37,11 +37,15 @@ ADDRESSED_AS = (None,) * 6 + ("client", "alumni", "nobody")
 
 @dataclass(frozen=True)
 class Stage:
-    """What happens under one key. A snapshot is taken at its end, or what it left is there for the next to find."""
+    """What happens under one key. A snapshot is taken at its end, or what it left is there for the next to find.
+
+    `take_in_from`: of how many records that were touched the snapshot is written anew.
+    """
 
     acts: tuple[Act, ...]
     is_rotated_before: bool
     is_snapshot_taken: bool
+    take_in_from: int
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,8 @@ class World:
             home = home.rotated() if stage.is_rotated_before else home
             home.take(stage.acts)
             if stage.is_snapshot_taken:
-                asyncio.run(SnapshotKeeper(self.policy.controller, home.store, home.sealer, cache).current())
+                kept = (self.policy.controller, home.store, home.sealer, cache)
+                asyncio.run(SnapshotKeeper(*kept, take_in_from=stage.take_in_from).current())
         return home
 
 
@@ -89,6 +94,7 @@ def a_world(chance: Random) -> World:
             tuple(_act(chance, policy, concerned, kinds, at_ms) for _ in range(chance.randint(1, 6))),
             chance.random() < 0.4,
             chance.random() < 0.6,
+            chance.choice([1, 3, 1_000]),
         )
         for _ in range(chance.randint(1, 3))
     )

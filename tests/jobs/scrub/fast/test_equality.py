@@ -27,7 +27,7 @@ from tests.jobs.scrub.fast.drawn_lists import a_list
 from tests.jobs.scrub.fast.drawn_worlds import World, a_world, channel_of
 from tests.jobs.scrub.fast.two_engines import TwoEngines
 
-WORLDS, LISTS = (10_000, 5_000) if os.environ.get("PREFCENTER_SOAK") == "1" else (180, 60)
+WORLDS, LISTS = (10_000, 5_000) if os.environ.get("PREFCENTER_SOAK") == "1" else (300, 80)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 CHANCES = st.randoms(use_true_random=True)
 CLASSES = (None, *AddressClass)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from jobs.scrub.snapshot.export import SnapshotKeeper
 from jobs.scrub.snapshot.snapshot import Snapshot
@@ -19,24 +21,27 @@ from prefcenter.security.vector_digests import DigestArray
 from prefcenter.services.admission import Consent
 from tests.factories import DAY, NOW
 from tests.fakes import MemoryStore
-from tests.jobs.scrub.fast.drawn_worlds import Home, World, worlds
+from tests.jobs.scrub.fast.drawn_acts import DrawnHome
+from tests.jobs.scrub.fast.drawn_worlds import a_world
 from tests.jobs.scrub.small_home import SmallHome
 
 CELL = Cell("client-marketing", Channel.EMAIL)
 
 
-def keeper(home: Home | SmallHome, cache: Path | None, take_in_from: int = 1, anew_from: int = 1_000) -> SnapshotKeeper:
+def keeper(
+    home: DrawnHome | SmallHome, cache: Path | None, take_in_from: int = 1, anew_from: int = 1_000
+) -> SnapshotKeeper:
     return SnapshotKeeper(home.policy.controller, home.store, home.sealer, cache, take_in_from, anew_from)
 
 
-def states_by_digest(home: Home | SmallHome, snapshot: Snapshot) -> dict[bytes, State | None]:
+def states_by_digest(home: DrawnHome | SmallHome, snapshot: Snapshot) -> dict[bytes, State | None]:
     """What a snapshot says of each record of the store."""
     values = [record.subject.value for record in asyncio.run(all_records(home))]
     found = snapshot.find(DigestArray.of(values)).tolist()
     return dict(zip(values, (snapshot.states[number] for number in found), strict=True))
 
 
-async def all_records(home: Home | SmallHome) -> list[Record]:
+async def all_records(home: DrawnHome | SmallHome) -> list[Record]:
     return [record async for page in home.store.scan(home.policy.controller) for record in page]
 
 
@@ -45,20 +50,21 @@ def consent(home: SmallHome, address: str, cell: Cell = CELL, given_ms: int = NO
     asyncio.run(home.recording.record_consent(address, given))
 
 
-@given(worlds())
-def test_what_is_taken_in_says_what_was_told_beside(world: World) -> None:
-    keyring = new_keyring("2026-11-20T00:00:00Z")
-    home = Home(world, keyring, MemoryStore(keyring))
-    asyncio.run(home.take(world.acts))
+@given(st.randoms(use_true_random=True))
+def test_what_is_taken_in_says_what_was_told_beside(chance: Random) -> None:
+    world, keyring = a_world(chance), new_keyring("2026-11-20T00:00:00Z")
+    home = DrawnHome(world.policy, keyring, MemoryStore(keyring))
+    *earlier, last = world.stages
+    home.take(act for stage in earlier for act in stage.acts)
     with TemporaryDirectory() as beside, TemporaryDirectory() as within:
         for cache in (beside, within):
             asyncio.run(keeper(home, Path(cache)).current())
-        asyncio.run(home.take(world.later))
+        home.take(last.acts)
         apart = asyncio.run(keeper(home, Path(beside), take_in_from=1_000).current())
         taken_in = asyncio.run(keeper(home, Path(within)).current())
         assert states_by_digest(home, taken_in) == states_by_digest(home, apart)
         assert not len(taken_in.changes)
-        assert taken_in.heads == asyncio.run(home.store.heads(world.controller))
+        assert taken_in.heads == asyncio.run(home.store.heads(world.policy.controller))
         assert asyncio.run(keeper(home, Path(within)).current()).heads == taken_in.heads
 
 
