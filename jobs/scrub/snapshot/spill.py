@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeAlias
@@ -34,7 +33,7 @@ class Spilled:
         self._entry = entry
         self._stack = ExitStack()
         self._files: dict[int, IO[bytes]] = {}
-        self._made = partial(tempfile.TemporaryFile, dir=directory)
+        self._directory = directory
         self.count = 0
 
     def __enter__(self) -> Self:
@@ -68,7 +67,8 @@ class Spilled:
     def _file(self, part: int) -> IO[bytes]:
         """The file of a part, made when there is something to put into it: small stores fill few."""
         if part not in self._files:
-            self._files[part] = self._stack.enter_context(self._made())
+            file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - the stack closes it
+            self._files[part] = self._stack.enter_context(file)
         return self._files[part]
 
 
