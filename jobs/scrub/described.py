@@ -37,6 +37,7 @@ def manifest_document(
         "businessDomains": None if employers is None else _employers_document(employers),
         "dedupe": plan.dedupe,
         "links": plan.links,
+        "campaign": plan.campaign,
         "list": _list_document(plan, contacts, tally.read),
         "inputs": [{"name": _shown(entry["name"]), "sha256": entry["sha256"]} for entry in contacts.inputs()],
         "counts": {"read": tally.read, **{output.value: tally.written[output] for output in Output}},

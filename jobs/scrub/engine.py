@@ -15,7 +15,7 @@ from jobs.lists.inputs import open_lists
 from jobs.scrub.deciding import ColumnAnswers, Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
-from jobs.scrub.links import require_linkable, row_links
+from jobs.scrub.links import LinksOf, one_by_one, row_links, stamps_of
 from jobs.scrub.manifest import MANIFEST_NAME, Manifest, signed
 from jobs.scrub.outputs import PartialDirectory, require_free
 from jobs.scrub.plan import ScrubPlan, require_offered
@@ -27,7 +27,7 @@ from prefcenter.domain.errors import InvalidInput, KeyringError, StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.time import format_time
 from prefcenter.security.seals import Sealer
-from prefcenter.services.links import Links
+from prefcenter.services.links import Links, Stamps
 from prefcenter.services.ports import Clock
 
 MOST_RUNS = 3
@@ -58,12 +58,23 @@ class RowEngine(Protocol):
     def name(self) -> str: ...
 
     async def decide_rows(
-        self, contacts: OpenList, partial: PartialDirectory | None, at_ms: int, progress: ProgressReport
+        self,
+        contacts: OpenList,
+        partial: PartialDirectory | None,
+        at_ms: int,
+        progress: ProgressReport,
+        stamps: Stamps | None,
     ) -> RowsResult:
-        """Decide every row and write the row files; without a directory nothing is written. Raises HandedBack."""
+        """Decide every row and write the row files; without a directory nothing is written. Raises HandedBack.
+
+        With `stamps` kept rows get links.
+        """
 
     def columns(self, at_ms: int) -> ColumnAnswers:
         """Answers for lists whose rows the engine does not cut itself."""
+
+    def links_of(self, stamps: Stamps) -> LinksOf:
+        """What makes the links of many addresses at once."""
 
 
 async def scrub(
@@ -84,15 +95,15 @@ async def scrub(
     named `-` is read from `standard_input`. `links` makes those of kept rows, where the plan asks for them.
     """
     require_offered(plan, decider.policy)
-    require_linkable(plan, links)
     if not plan.dry_run:
         if plan.out is None:
             raise InvalidInput("--out: name a directory for the outputs, or ask for a --dry-run")
         require_free(plan.out)
     started_ms = clock()
+    stamps = stamps_of(plan, links, started_ms if plan.at_ms is None else plan.at_ms)
     employers = None if plan.business_domains is None else read_employer_domains(plan.business_domains)
     with open_lists(plan.paths, plan.sought(decider.policy.country), standard_input) as contacts:
-        job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, employers, engine, links)
+        job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, employers, engine, stamps)
         try:
             return await _until_accepted(job)
         except HandedBack:
@@ -138,7 +149,7 @@ class _Job:
     started_ms: int
     employers: EmployerDomains | None
     engine: RowEngine | None
-    links: Links | None
+    stamps: Stamps | None
 
     @property
     def at_ms(self) -> int:
@@ -175,18 +186,23 @@ class _Job:
     async def _rows(self, partial: PartialDirectory | None) -> RowsResult:
         plain = self._plain_list()
         if self.engine is not None and plain is not None:
-            return await self.engine.decide_rows(plain, partial, self.at_ms, self.progress)
-        links = row_links(self.plan, self.links, self.contacts.found, self.at_ms)
+            return await self.engine.decide_rows(plain, partial, self.at_ms, self.progress, self.stamps)
+        links = row_links(self.plan, self.contacts.found, self._links_of())
         taker = NoFiles() if partial is None else RowFiles(self.contacts, partial, links)
         answers = answers_of(self.engine, self.decider, self.plan.purpose, self.at_ms)
         policy, found = self.decider.policy, self.contacts.found
         rows = RowDecider(self.plan, found, policy, answers, self.employers, self.at_ms)
         return await decide_rows(self.contacts, rows, taker, self.progress)
 
+    def _links_of(self) -> LinksOf | None:
+        if self.stamps is None:
+            return None
+        return one_by_one(self.stamps) if self.engine is None else self.engine.links_of(self.stamps)
+
     def _plain_list(self) -> OpenList | None:
         """The list, if it is one that row engines cut: one file of text, with one column of addresses."""
         plan, contacts = self.plan, self.contacts
-        asks_for_more = plan.addresses or plan.audience_column or plan.dedupe or plan.links or self.employers
+        asks_for_more = plan.addresses or plan.audience_column or plan.dedupe or self.employers
         is_plain = not asks_for_more and isinstance(contacts, OpenList) and contacts.content.is_plain_file
         return contacts if is_plain and isinstance(contacts, OpenList) else None
 

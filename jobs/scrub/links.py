@@ -2,62 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from jobs.lists import Column, RowBatch
+from jobs.lists import Column, Placed, RowBatch
 from jobs.lists.contacts import Found
 from jobs.scrub.plan import ScrubPlan
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.terms import Channel
-from prefcenter.services.links import Links
+from prefcenter.services.links import Links, Stamps
 
 LINK_HEADINGS = ("prefcenter_unsubscribe_url", "prefcenter_manage_url")
 NO_LINKS = ("", "")
 
+LinksOf: TypeAlias = Callable[[Sequence[str]], Sequence[tuple[str, str]]]
+"""The links of each address, in order; all of them are addresses that a message may be sent to."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowLinks:
-    """Makes the links of kept rows, for the addresses in their email column, which is at `place` of those asked about.
+    """The links of kept rows, for the addresses in their email column, which is at `place` of those asked about."""
 
-    `links` are as of the scrub's own time, so that the same scrub again writes the same.
-    """
-
-    links: Links
-    purpose: str
+    links_of: LinksOf
     place: int
     column: Column
 
-    def addresses(self, batch: RowBatch) -> Sequence[str | None]:
-        return batch.cells(self.column)
+    def added_to(self, kept: Sequence[Placed], batch: RowBatch) -> list[Placed]:
+        """Kept rows of a batch with their links behind whatever else is added to them.
 
-    def of(self, address: str | None, blanked: Sequence[int]) -> tuple[str, str]:
-        """The cells of a kept row; they are empty where its email address may not be used."""
-        if address is None or self.place in blanked:
-            return NO_LINKS
-        made = self.links.of_message(address, self.purpose, Channel.EMAIL)
-        return made.unsubscribe_url, made.manage_url
-
-
-def row_links(plan: ScrubPlan, links: Links | None, found: Found, at_ms: int) -> RowLinks | None:
-    """What makes the links that a plan asks for; None where it asks for none."""
-    if not plan.links or links is None:
-        return None
-    (place,) = _email_places(plan)
-    return RowLinks(links.as_of(at_ms), plan.purpose, place, found.addresses[place])
+        They are empty where the row's email address may not be used, or it has none.
+        """
+        cells = batch.cells(self.column)
+        usable = [index for index, row in enumerate(kept) if self.column not in row.blanked and cells[row.place]]
+        made = self.links_of([cells[kept[index].place] or "" for index in usable])
+        links = dict(zip(usable, made, strict=True))
+        return [row._replace(added=(*row.added, *links.get(index, NO_LINKS))) for index, row in enumerate(kept)]
 
 
-def require_linkable(plan: ScrubPlan, links: Links | None) -> None:
-    """Raise where a plan asks for links that cannot be made.
+def one_by_one(stamps: Stamps) -> LinksOf:
+    """Every address is read by its parser."""
+    return lambda addresses: [stamps.of(address) for address in addresses]
 
-    InvalidInput: there is not exactly one column of email addresses, or nothing to make links with. ActRefused: the
-    purpose is administrative, and nobody can unsubscribe from it.
+
+def stamps_of(plan: ScrubPlan, links: Links | None, at_ms: int) -> Stamps | None:
+    """What makes the links that a plan asks for; None where it asks for none.
+
+    They are as of the scrub's own time, so that the same scrub again writes the same.
+
+    Raises InvalidInput: there is not exactly one column of email addresses, nothing to make links with, a campaign's
+    name that no link can have, or a campaign without links. ActRefused: the purpose is administrative, and nobody can
+    unsubscribe from it.
     """
     if not plan.links:
-        return
+        if plan.campaign is not None:
+            raise InvalidInput("--campaign: is what links are of; it goes with --links")
+        return None
     if links is None or len(_email_places(plan)) != 1:
         raise InvalidInput("--links: go with exactly one column of email addresses")
-    links.of_messages((), plan.purpose, Channel.EMAIL)
+    return links.as_of(at_ms).stamps(plan.purpose, Channel.EMAIL, plan.campaign)
+
+
+def row_links(plan: ScrubPlan, found: Found, links_of: LinksOf | None) -> RowLinks | None:
+    """The links of a list's rows, of which one column holds email addresses."""
+    if links_of is None:
+        return None
+    (place,) = _email_places(plan)
+    return RowLinks(links_of, place, found.addresses[place])
 
 
 def _email_places(plan: ScrubPlan) -> list[int]:

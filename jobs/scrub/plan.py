@@ -29,7 +29,7 @@ class ScrubPlan:
 
     `further` lists are read after the one at `path`, as if they were part of it. `addresses` names several columns of
     addresses, each with a channel of its own; without it there is one, `address_column`, for `channel`. `links` asks
-    for those of a message in each kept row.
+    for those of a message in each kept row, and `campaign` is the tool's own name of that message.
     """
 
     path: Path
@@ -48,6 +48,7 @@ class ScrubPlan:
     dedupe: bool = False
     sheet: str | None = None
     links: bool = False
+    campaign: str | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:

@@ -93,20 +93,10 @@ class RowFiles:
             blanked = tuple(self._columns[index] for index in row.blanked) if row.blanked else ()
             placed[row.output].append(Placed(place, row.added, blanked))
         if self._links is not None:
-            placed[Output.KEPT.value] = self._with_links(self._links, batch, rows, placed[Output.KEPT.value])
+            placed[Output.KEPT.value] = self._links.added_to(placed[Output.KEPT.value], batch)
         for output, sink in self._sinks.items():
             sink.write(batch, placed[output])
             self.written[output] += len(placed[output])
-
-    def _with_links(
-        self, links: RowLinks, batch: RowBatch, rows: Sequence[DecidedRow], kept: Sequence[Placed]
-    ) -> list[Placed]:
-        """Kept rows with their links behind whatever else is added to them."""
-        addresses = links.addresses(batch)
-        return [
-            each._replace(added=(*each.added, *links.of(addresses[each.place], rows[each.place].blanked)))
-            for each in kept
-        ]
 
     def finish(self) -> Mapping[str, WrittenFile]:
         for sink in self._sinks.values():

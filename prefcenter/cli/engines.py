@@ -16,11 +16,8 @@ async def chosen_engine(
     choice: EngineChoice = EngineChoice.AUTO,
     memory_mib: int = MEMORY_MIB,
 ) -> RowEngine | None:
-    """The fast engine, if it is asked for or pays for one of the lists; its libraries take a second to load.
-
-    It makes no links.
-    """
-    if choice is EngineChoice.REFERENCE or plan.links:
+    """The fast engine, if it is asked for or pays for one of the lists; its libraries take a second to load."""
+    if choice is EngineChoice.REFERENCE:
         return None
     asked = (found.policy.controller, found.store, settings.snapshots)
     if choice is EngineChoice.AUTO and not any([await pays(path, *asked) for path in plan.paths]):

@@ -67,6 +67,7 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
 )
 @click.option("--dedupe", is_flag=True, help="Keep each mailbox once; rows that repeat one are suppressed.")
 @click.option("--links", is_flag=True, help="Add an unsubscribe and a manage link to each row of kept, for its email.")
+@click.option("--campaign", metavar="ID", help="Your own name of what is sent, for --links.")
 @click.option("--sheet", metavar="NAME", help="The sheet of a workbook, if not the first.")
 @at_option(end_of_day=False, at_help="Decide as of this time instead of now.")
 @click.option(
@@ -110,11 +111,11 @@ def scrub(
     LIST is delimited text, NDJSON, Parquet or an Excel workbook; text may be packed with gzip or Zstandard. Several, or
     a pattern, are read as one; `-` is standard input. DIR gets kept, suppressed and rejected in the list's own format,
     manifest.json and report.html. Send to `kept` only. Exit 1: the result is stale; scrub again. --links begin with
-    PREFCENTER_BASE_URL, and are made by the reference engine.
+    PREFCENTER_BASE_URL.
     """
     plan = _plan(**options)
     if plan.links:
-        _require_links(settings, engine)
+        _require_base_url(settings)
     if explain:
         click.echo(asyncio.run(_explain(settings, controller, plan)))
         return EXIT_DONE
@@ -133,10 +134,8 @@ def _plan(paths: tuple[Path, ...], channel: Channel | None, **options: Any) -> S
     return ScrubPlan(path=first, further=tuple(further), channel=channel or addresses[0].channel, **options)
 
 
-def _require_links(settings: Settings, engine: EngineChoice) -> None:
+def _require_base_url(settings: Settings) -> None:
     """Links that lead nowhere would be found out by those who want to refuse."""
-    if engine is EngineChoice.FAST:
-        raise click.UsageError("--links does not go with --engine fast.")
     if not settings.site.is_named:
         raise InvalidInput(f"{BASE_URL_VARIABLE}: is needed for --links, which begin with it")
 

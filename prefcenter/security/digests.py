@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
-from prefcenter.domain.address import Address, Forms
+from prefcenter.domain.address import RULES_VERSIONS, Address, Forms
 from prefcenter.domain.digest import (
     CONTACT_RULES,
     DIGEST_BYTES,
@@ -19,6 +19,7 @@ from prefcenter.domain.digest import (
     Digest,
     DigestKind,
 )
+from prefcenter.domain.terms import AddressKind
 from prefcenter.security.keyring import Key, Keyring, KeyUse, subkey
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class Digester:
                 domains += [_digest(match_key, DigestKind.DOMAIN, key_id, forms, name) for name in forms.domains]
         hashes = self._hashes_of(address) if with_hashes else ()
         return AddressDigests(subjects[0], exacts[0], tuple(subjects), frozenset(exacts), tuple(domains), hashes)
+
+    def written_under(self, kind: AddressKind) -> tuple[Digest, Digest]:
+        """The subject and the exact digest of addresses of a kind, all but their values, as new events have them."""
+        key_id, rules = self._keys[0][0], RULES_VERSIONS[0]
+        return Digest(SUBJECT_KIND[kind], key_id, rules, b""), Digest(DigestKind.EXACT, key_id, rules, b"")
 
     def _hashes_of(self, address: Address) -> tuple[Digest, ...]:
         hashed = [(kind, vendors_hash(kind, text)) for text in address.hashed for kind in HASH_KINDS]

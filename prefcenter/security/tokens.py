@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -26,7 +27,8 @@ TOKEN_CHARACTERS_MAX = 119
 TAG_BYTES = 8
 SIV_BYTES = 16
 
-_HEAD = struct.Struct(f">BBBBI{DIGEST_BYTES}s{DIGEST_BYTES}s")
+_NUMBERS = struct.Struct(">BBBBI")
+_HEAD = struct.Struct(f"{_NUMBERS.format}{DIGEST_BYTES}s{DIGEST_BYTES}s")
 ABOUT_BYTES_MAX = TOKEN_CHARACTERS_MAX * 3 // 4 - 1 - SIV_BYTES - _HEAD.size
 """What is left for the part that differs from kind to kind."""
 
@@ -66,12 +68,20 @@ class LinkCipher:
 
     def seal(self, token: LinkToken) -> str:
         """The token as text for a URL, of TOKEN_CHARACTERS_MAX characters at most."""
-        digest = token.subject
+        (sealed,) = self.seal_each(token, [(token.subject.value, token.exact.value)])
+        return sealed
+
+    def seal_each(self, token: LinkToken, digests: Iterable[tuple[bytes, bytes]]) -> list[str]:
+        """The same token for many addresses, given by the values of subject and exact under its digests' key and rules.
+
+        All are of the same length.
+        """
+        digest, key_id = token.subject, self._active_key_id
         numbers = (token.kind, _CHANNEL_CODE[token.channel], digest.key, digest.rules, token.issued_s)
-        payload = _HEAD.pack(*numbers, digest.value, token.exact.value) + token.about
-        key_id = self._active_key_id
-        sealed = self._ciphers[key_id].encrypt(payload, [self._bound_to(key_id)])
-        return base64.urlsafe_b64encode(bytes((key_id,)) + sealed).rstrip(b"=").decode()
+        head, about = _NUMBERS.pack(*numbers), token.about
+        encrypt, bound_to, first = self._ciphers[key_id].encrypt, [self._bound_to(key_id)], bytes((key_id,))
+        sealed = [encrypt(b"".join((head, subject, exact, about)), bound_to) for subject, exact in digests]
+        return [base64.urlsafe_b64encode(first + each).rstrip(b"=").decode() for each in sealed]
 
     def open(self, text: str) -> LinkToken | None:
         """What a token says; None for everything that this controller's keys did not make, and why is not told."""

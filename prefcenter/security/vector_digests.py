@@ -72,6 +72,13 @@ class DigestArray:
         halves = np.frombuffer(octets, ">u8").astype(np.uint64).reshape(-1, 2)
         return cls(np.ascontiguousarray(halves[:, 0]), np.ascontiguousarray(halves[:, 1]))
 
+    def values(self) -> list[bytes]:
+        """All digests, each as its 16 bytes."""
+        halves = np.empty((len(self), 2), ">u8")
+        halves[:, 0], halves[:, 1] = self.high, self.low
+        octets = halves.tobytes()
+        return [octets[start : start + DIGEST_BYTES] for start in range(0, len(octets), DIGEST_BYTES)]
+
     def part(self, rows: slice) -> DigestArray:
         """Some of the digests."""
         return DigestArray(self.high[rows], self.low[rows])

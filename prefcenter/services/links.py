@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.policy import Policy, Purpose
-from prefcenter.domain.terms import Channel
+from prefcenter.domain.terms import KIND_OF_CHANNEL, Channel
 from prefcenter.domain.time import MS_PER_DAY
 from prefcenter.security.digests import Digester
 from prefcenter.security.tokens import ABOUT_BYTES_MAX, TAG_BYTES, LinkCipher, LinkKind, LinkToken, tag
@@ -69,6 +69,37 @@ class Link:
     undoes: tuple[int, int] = (0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """Stamps the links of one message on one address after the other, as of one time.
+
+    `like` is a token of it: all that differs from address to address are the digests.
+    """
+
+    site: Site
+    _targets: Targets
+    _cipher: LinkCipher
+    _like: LinkToken
+
+    def of(self, address: str) -> tuple[str, str]:
+        """The URLs to unsubscribe at and of the page. Raises InvalidAddress."""
+        ((to_unsubscribe, to_manage),) = self.tokens([self.digests(address)])
+        return self.site.unsubscribe_url(to_unsubscribe), self.site.page_url(to_manage)
+
+    def digests(self, address: str) -> tuple[bytes, bytes]:
+        """The digests of an address and of its exact form, as new acts are written under. Raises InvalidAddress."""
+        target = self._targets.of(address, self._like.channel)
+        if target.exact is None:
+            raise InvalidAddress("is a whole domain, which gets no message")
+        return target.write_to.value, target.exact.value
+
+    def tokens(self, digests: Sequence[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+        """The tokens of both links for each address, all of the same length."""
+        kinds = (LinkKind.UNSUBSCRIBE, LinkKind.MANAGE)
+        made = (self._cipher.seal_each(replace(self._like, kind=kind), digests) for kind in kinds)
+        return list(zip(*made, strict=True))
+
+
 class Links:
     """Makes and opens the links of one controller."""
 
@@ -101,6 +132,13 @@ class Links:
             except InvalidAddress:
                 made.append(None)
         return made
+
+    def stamps(self, purpose: str, channel: Channel, campaign: str | None = None) -> Stamps:
+        """What makes the same links for millions of addresses. Raises InvalidInput, ActRefused."""
+        _, about = self._about(purpose, channel, campaign)
+        subject, exact = self._digester.written_under(KIND_OF_CHANNEL[channel])
+        like = LinkToken(LinkKind.UNSUBSCRIBE, channel, subject, exact, self._clock() // 1_000, about)
+        return Stamps(self._site, self._targets, self._cipher, like)
 
     def as_of(self, at_ms: int) -> Links:
         """The same, as if it were that time: what is made again has the same links.

@@ -137,8 +137,30 @@ def test_links_need_the_url_that_they_begin_with(prefcenter: CommandLine, listed
     assert prefcenter.done("scrub-verify out").startswith("good: ")
 
 
-def test_links_do_not_go_with_the_fast_engine(prefcenter: CommandLine, listed: Path) -> None:
-    ran = prefcenter.line(f"scrub list.csv {MARKETING} --out out --links --engine fast")
-    assert (ran.code, ran.out) == (2, "")
-    assert "--links does not go with --engine fast" in ran.err
+BASE_URL = {"PREFCENTER_BASE_URL": "https://preferences.example"}
+
+
+def test_links_of_a_campaign_are_the_same_by_both_engines(prefcenter: CommandLine, listed: Path) -> None:
+    line = f"scrub list.csv {MARKETING} --class-column class --links --at 2026-11-23T12:00:00Z"
+    for more in ("fast --campaign spring", "reference --campaign spring", "fast --campaign autumn"):
+        ran = prefcenter(*shlex.split(f"{line} --engine {more} --out {more.replace(' ', '')}"), environ=BASE_URL)
+        assert (ran.code, ran.err) == (0, "")
+    outs = ("fast--campaignspring", "reference--campaignspring", "fast--campaignautumn")
+    fast, reference, other = ((listed / out / "kept.csv").read_bytes() for out in outs)
+    assert fast == reference != other
+    assert json.loads((listed / outs[0] / "manifest.json").read_bytes())["campaign"] == "spring"
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ("--campaign spring", "--campaign: is what links are of; it goes with --links\n"),
+        ("--links --campaign 'two words'", "campaign: expected 1 to 100 printable ASCII characters without spaces\n"),
+    ],
+)
+def test_a_campaign_that_no_link_could_name_is_refused(
+    prefcenter: CommandLine, listed: Path, options: str, error: str
+) -> None:
+    ran = prefcenter(*shlex.split(f"scrub list.csv {MARKETING} {options} --out out"), environ=BASE_URL)
+    assert (ran.code, ran.out, ran.err) == (2, "", error)
     assert [path.name for path in listed.iterdir()] == ["list.csv"]

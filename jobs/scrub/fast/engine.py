@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,11 @@ from jobs.scrub.fast.answers import STATED, Answered, Asked, Classes
 from jobs.scrub.fast.cells import Cells, Numbers
 from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB
 from jobs.scrub.fast.columns import FastColumns
-from jobs.scrub.fast.gathering import gathered
+from jobs.scrub.fast.gathering import Taken, gathered, gathered_each
 from jobs.scrub.fast.splitting import Records, split
+from jobs.scrub.fast.stamping import FastStamps
 from jobs.scrub.fast.verdicts import FastDecider, Verdicts, sent_since
+from jobs.scrub.links import LINK_HEADINGS, LinksOf
 from jobs.scrub.outputs import HashedFile, PartialDirectory, WrittenFile
 from jobs.scrub.plan import ScrubPlan
 from jobs.scrub.result import RowsResult
@@ -38,6 +40,7 @@ from jobs.scrub.tally import UNSTATED, Output, Tally
 from prefcenter.domain.address import read_address_class
 from prefcenter.security.digests import Digester
 from prefcenter.security.seals import Sealer
+from prefcenter.services.links import Stamps
 from prefcenter.services.ports import Store
 
 ENGINE = "fast"
@@ -55,6 +58,9 @@ RESIDENT_MIB = 256
 
 MIB_A_BLOCK_MIB = 9
 """How much memory a block takes at most while it is under way, for each of its own bytes."""
+
+MIB_A_LINKED_BLOCK_MIB = 30
+"""The same where rows get links, which are longer than many a row."""
 
 MOST_BLOCK_MIB = 4
 ADDRESS, CLASS = 0, 1
@@ -75,13 +81,19 @@ class FastEngine:
     name: str = ENGINE
 
     async def decide_rows(
-        self, contacts: OpenList, partial: PartialDirectory | None, at_ms: int, progress: ProgressReport
+        self,
+        contacts: OpenList,
+        partial: PartialDirectory | None,
+        at_ms: int,
+        progress: ProgressReport,
+        stamps: Stamps | None = None,
     ) -> RowsResult:
         if contacts.encoding.name not in ASCII_SUPERSETS:
             raise HandedBack
         decider = await self.decider_at(at_ms)
-        files = _Files(contacts, partial)
-        run = _Run(contacts, decider, self.plan, files)
+        links = None if stamps is None else FastStamps(stamps, self.digester)
+        files = _Files(contacts, partial, () if links is None else LINK_HEADINGS)
+        run = _Run(contacts, decider, self.plan, files, links)
         async for block in run.decided(self._block_octets, self._threads):
             files.write(block)
             progress(Progress(run.tally.read, run.octets_read, contacts.size))
@@ -96,6 +108,10 @@ class FastEngine:
     def columns(self, at_ms: int) -> FastColumns:
         """Answers for lists whose rows come by the libraries of their formats."""
         return FastColumns(self.plan.purpose, at_ms, self._decider_for)
+
+    def links_of(self, stamps: Stamps) -> LinksOf:
+        """Links of addresses whose rows come by the libraries of their formats."""
+        return FastStamps(stamps, self.digester).of
 
     async def _decider_for(self, asked: Asked) -> FastDecider:
         keeper = SnapshotKeeper(self.decider.policy.controller, self.store, self.sealer, self.cache)
@@ -112,7 +128,8 @@ class FastEngine:
     def _block_octets(self) -> int:
         """So that the blocks under way, one a thread and one besides, fit beside all else."""
         room_mib = max(self.memory_mib, FEWEST_MIB) - RESIDENT_MIB
-        mib = room_mib / MIB_A_BLOCK_MIB / (self._threads + 1)
+        mib_a_block = MIB_A_LINKED_BLOCK_MIB if self.plan.links else MIB_A_BLOCK_MIB
+        mib = room_mib / mib_a_block / (self._threads + 1)
         return min(int(mib * MIB), self.block_octets_max)
 
 
@@ -128,15 +145,15 @@ class _Block:
 
 
 class _Files:
-    """The three row files, or none in a dry run."""
+    """The three row files, or none in a dry run; `of_kept` are the headings of what kept rows get."""
 
-    def __init__(self, contacts: OpenList, partial: PartialDirectory | None) -> None:
+    def __init__(self, contacts: OpenList, partial: PartialDirectory | None, of_kept: Sequence[str] = ()) -> None:
         self._files: dict[Output, HashedFile] = {}
         if partial is None:
             return
         self._files = {output: partial.create(f"{output}{contacts.suffix}") for output in Output}
         for output, file in self._files.items():
-            contacts.sink(file, () if output is Output.KEPT else ADDED_HEADINGS)
+            contacts.sink(file, of_kept if output is Output.KEPT else ADDED_HEADINGS)
 
     @property
     def is_needed(self) -> bool:
@@ -153,12 +170,14 @@ class _Files:
 class _Run:
     """One reading of a list."""
 
-    def __init__(self, contacts: OpenList, decider: FastDecider, plan: ScrubPlan, files: _Files) -> None:
+    def __init__(
+        self, contacts: OpenList, decider: FastDecider, plan: ScrubPlan, files: _Files, links: FastStamps | None
+    ) -> None:
         self._contacts = contacts
         self._decider = decider
         self._plan = plan
         self._files = files
-        self._added: list[bytes] = []
+        self._links = links
         self.tally = Tally()
         self.valid_until_ms = decider.horizon_ms
         self.octets_read = 0
@@ -233,9 +252,15 @@ class _Run:
         for output in Output:
             is_taken = [outcome.output is output for outcome in outcomes]
             written[output] = int(counts[np.flatnonzero(is_taken)].sum())
-            if self._files.is_needed:
+            if self._files.is_needed and output is Output.KEPT and self._links is not None:
+                contents[output] = self._with_links(self._links, records, np.array(is_taken)[codes])
+            elif self._files.is_needed:
                 contents[output] = gathered(records, codes, is_taken, added)
         return contents, written
+
+    def _with_links(self, links: FastStamps, records: Records, is_taken: Taken) -> bytes:
+        kept = records.cells(ADDRESS, np.flatnonzero(is_taken), _decoder(self._contacts))
+        return gathered_each(records, is_taken, links.appended(kept, self._contacts))
 
     def _records(self, block_octets: int) -> Iterator[tuple[Records, int]]:
         """The list in blocks of whole records. Raises HandedBack for a record that the lists' reader refuses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,23 @@ Taken: TypeAlias = NDArray[np.bool_]
 
 def gathered(records: Records, codes: Answered, is_taken: Sequence[bool], added: Sequence[bytes]) -> bytes:
     """The records whose outcome is taken, in their order; `added` are the bytes to add for each outcome."""
-    taken = np.array(is_taken, np.bool_)[codes]
+    return _with_added(records, codes, np.array(is_taken, np.bool_)[codes], added)
+
+
+def gathered_each(records: Records, is_taken: Taken, added: Sequence[bytes]) -> bytes:
+    """The records that are taken, in their order, each with bytes of its own added."""
+    numbers = np.zeros(len(records), np.uint32)
+    numbers[is_taken] = np.arange(len(added))
+    return _with_added(records, numbers, is_taken, added)
+
+
+def _with_added(
+    records: Records, numbers: NDArray[np.unsignedinteger[Any]], taken: Taken, added: Sequence[bytes]
+) -> bytes:
+    """The records that are taken; the number of each says which bytes are added to it."""
     cells = Forms.of(added)
-    room = _room(records.ends, codes, taken, cells.offsets)
-    out = np.empty(room, np.uint8)
-    _gather(records.octets, records.ends, records.text_ends, codes, taken, cells.octets, cells.offsets, out)
+    out = np.empty(_room(records.ends, numbers, taken, cells.offsets), np.uint8)
+    _gather(records.octets, records.ends, records.text_ends, numbers, taken, cells.octets, cells.offsets, out)
     return out.tobytes()
 
 

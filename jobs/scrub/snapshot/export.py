@@ -132,16 +132,17 @@ class SnapshotKeeper:
         return list(subjects)
 
     async def _with_changes(self, base: Snapshot, subjects: Sequence[Digest]) -> Snapshot:
+        """The base with the states of records that were touched beside it."""
         if not subjects:
             return base
-        numbers, found = StateNumbers(base.states), dict[Digest, Record]()
+        numbers, codes = StateNumbers(base.states), list[int]()
         for start in range(0, len(subjects), EVENTS_A_PAGE):
-            records = await self.store.load(self.controller, subjects[start : start + EVENTS_A_PAGE])
-            found |= {record.subject: record for record in records}
-        codes = [numbers.number_of(_changed_state(found.get(subject) or Record(subject))) for subject in subjects]
+            asked = subjects[start : start + EVENTS_A_PAGE]
+            found = {record.subject: record for record in await self.store.load(self.controller, asked)}
+            changed = (_changed_state(found.get(subject) or Record(subject)) for subject in asked)
+            codes += map(numbers.number_of, changed)
         digests = DigestArray.of([subject.value for subject in subjects])
-        changes = DigestTable.of(digests, np.array(codes, np.uint32))
-        return replace(base, states=tuple(numbers.states), changes=changes)
+        return replace(base, states=tuple(numbers.states), changes=DigestTable.of(digests, np.array(codes, np.uint32)))
 
 
 def _changed_state(record: Record) -> State:

@@ -65,7 +65,7 @@ def engines_of_home(home: SmallHome, cache: Path) -> TwoEngines:
 
 def rows_in(out: Path) -> list[Path]:
     """The row files, which hold nothing of the run itself."""
-    return [path for path in sorted(out.iterdir()) if path.stem in ("kept", "suppressed", "rejected")]
+    return [path for path in sorted(out.iterdir()) if path.name.partition(".")[0] in ("kept", "suppressed", "rejected")]
 
 
 def without_run(manifest: Manifest) -> Mapping[str, Any]:
