@@ -89,7 +89,7 @@ def test_links_are_made_under_the_newest_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_a_url_that_a_list_has_to_quote_is_quoted(tmp_path: Path, base_url: str, delimiter: str) -> None:
     home = SmallHome()
-    digester, cipher = (made(home.keyring, home.policy.controller) for made in (Digester, LinkCipher))
+    digester, cipher = Digester(home.keyring, home.policy.controller), LinkCipher(home.keyring, home.policy.controller)
     links = Links(home.policy, digester, cipher, lambda: NOW, Site(base_url))
     content = delimiter.join(["email", "kind"]) + "\r\n" + delimiter.join(["pat@acme.example", "work"])
     plan = a_plan(tmp_path, content.encode(), class_column="kind", links=True)
