@@ -58,27 +58,36 @@ class KeySetFile:
 
 
 class KeySetUrl:
-    """Keys behind a URL, kept for a while. Redirects are not followed: they lead to whom nobody trusted."""
+    """Keys behind a URL, kept for a while. Redirects are not followed: they lead to whom nobody trusted.
 
-    def __init__(self, url: str) -> None:
+    `refresh_s` and `unknown_key_s` are REFRESH_SECONDS and UNKNOWN_KEY_SECONDS, unless a test is in a hurry.
+    """
+
+    def __init__(
+        self, url: str, *, refresh_s: float = REFRESH_SECONDS, unknown_key_s: float = UNKNOWN_KEY_SECONDS
+    ) -> None:
         self._url = url
+        self._refresh_s, self._unknown_key_s = refresh_s, unknown_key_s
         self._keys: KeySet | None = None
         self._fetched_s = self._tried_s = float("-inf")
         self._fetching = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
 
     async def with_key(self, key_id: str) -> KeySet:
-        if self._is_due(key_id) and not self._fetching.locked():
+        """The keys; whoever brings a key that is not known waits for those that are being fetched just now."""
+        is_known = self._keys is not None and key_id in self._keys
+        if not is_known or not self._fetching.locked():
             async with self._fetching:
-                await self._fetch()
+                if self._is_due(key_id):
+                    await self._fetch()
         if self._keys is None or self._age_s(self._fetched_s) > KEYS_SECONDS_MAX:
             raise InvalidInput(_REFUSED)
         return self._keys
 
     def _is_due(self, key_id: str) -> bool:
-        if self._age_s(self._tried_s) < UNKNOWN_KEY_SECONDS:
+        if self._age_s(self._tried_s) < self._unknown_key_s:
             return False
-        return self._keys is None or key_id not in self._keys or self._age_s(self._fetched_s) >= REFRESH_SECONDS
+        return self._keys is None or key_id not in self._keys or self._age_s(self._fetched_s) >= self._refresh_s
 
     def _age_s(self, then_s: float) -> float:
         return asyncio.get_running_loop().time() - then_s

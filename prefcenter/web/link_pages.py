@@ -17,6 +17,9 @@ GONE_OR_WRONG = 404
 
 READING_METHODS = "GET, HEAD, OPTIONS, POST"
 
+FORM_BYTES_MAX = 65_536
+"""Many times what the page sends with the token of a portal and a switch for each of 200 choices."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Form = MultiMapping[object]
 
@@ -40,7 +43,12 @@ async def tell_methods(_request: web.Request) -> web.Response:
 
 
 async def read_form(request: web.Request) -> Form | None:
-    """The fields of a form, urlencoded or multipart; None for a body that is neither or cannot be read."""
+    """The fields of a form, urlencoded or multipart; None for a body that is neither or cannot be read.
+
+    Raises HTTPRequestEntityTooLarge for a longer one: whoever has a link may send forms, and most have nothing else.
+    """
+    if (request.content_length or 0) > FORM_BYTES_MAX:
+        raise web.HTTPRequestEntityTooLarge(FORM_BYTES_MAX, request.content_length or 0)
     try:
         return await request.post()
     except (ValueError, LookupError, RuntimeError, HttpProcessingError):  # what aiohttp raises for what is no form

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -17,7 +18,9 @@ from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from prefcenter.security.portal_tokens import read_token
 from prefcenter.settings import PortalSettings, ServingSettings, Settings
+from prefcenter.web.key_sets import KeySetUrl
 from tests.web.serving_home import CONTROLLER, Answer, running
 
 ISSUER, AUDIENCE = "https://id.example", "preference-portal"
@@ -212,9 +215,11 @@ class Provider:
     keys: list[dict[str, Any]] = field(default_factory=lambda: [public("ec", EC_KEY)])
     status: int = 200
     asked: int = 0
+    seconds: float = 0.0
 
     async def answer(self, _request: web.Request) -> web.Response:
         self.asked += 1
+        await asyncio.sleep(self.seconds)
         headers = {"Location": "/elsewhere"} if self.status == 302 else {}
         return web.json_response({"keys": self.keys}, status=self.status, headers=headers)
 
@@ -243,6 +248,28 @@ async def test_a_key_that_nobody_knows_makes_nobody_ask_again_at_once(settings: 
             assert (await server.ask("/who", token("rsa"))).status == 401
         assert (await server.ask("/who", token())).status == 200
     assert provider.asked == 1
+
+
+async def test_people_who_come_while_the_keys_are_being_fetched_wait_for_them(settings: Settings) -> None:
+    provider = Provider(seconds=0.2)
+    async with provider.at_work() as url, running(settings, portal(url)) as server:
+        answers = await asyncio.gather(*(server.ask("/who", token()) for _ in range(5)))
+    assert [answer.status for answer in answers] == [200] * 5
+    assert provider.asked == 1
+
+
+async def test_a_key_that_the_provider_makes_is_found_and_one_that_it_withdraws_is_not() -> None:
+    provider = Provider()
+    async with provider.at_work() as url:
+        keys = KeySetUrl(url, refresh_s=0.0, unknown_key_s=0.0)
+        assert read_token(token(), await keys.with_key("ec"), ISSUER, AUDIENCE) is not None
+        provider.keys = [public("ed", ED_KEY)]
+        rotated = await keys.with_key("ed")
+        assert read_token(token("ed"), rotated, ISSUER, AUDIENCE) is not None
+        assert read_token(token(), rotated, ISSUER, AUDIENCE) is None
+        provider.status = 500
+        assert "ed" in await keys.with_key("ed"), "keys that were fetched count while the provider cannot be reached"
+        await keys.close()
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

@@ -9,7 +9,7 @@ import pytest
 
 from prefcenter.settings import ServingLimits, ServingSettings, Settings
 from tests.web.serving_home import Answer, put_store_back, running, take_store_away
-from tests.web.test_one_click import FORM, PAT, click, path_of, reasons
+from tests.web.test_one_click import BODY, FORM, PAT, click, path_of, reasons
 
 GERMAN = {"Accept-Language": "de-CH, en;q=0.5"}
 LENGTHY = ServingSettings(ServingLimits(body_bytes_max=1_000))
@@ -88,6 +88,13 @@ async def test_a_form_that_is_too_large_is_a_page_and_changes_nothing(settings: 
         body = b"List-Unsubscribe=One-Click&more=" + b"x" * 1_000
         check_page(await click(server, path, body=body), 413, "Nothing was changed")
     assert await reasons(settings, ("client-marketing", "email")) == ["permitted"]
+
+
+async def test_a_form_that_is_longer_than_any_page_sends_is_not_read(settings: Settings) -> None:
+    path = await path_of(settings)
+    async with running(settings) as server:
+        check_page(await click(server, path, body=BODY + b"&x=" + b"x" * 65_536), 413)
+        check_page(await click(server, path, body=BODY + b"&x=" + b"x" * 60_000), 200)
 
 
 @pytest.mark.parametrize("path", ["/graphql", "/who", "/static/none.css", "/brand/nobody/logo.svg", "/upp", "/"])
