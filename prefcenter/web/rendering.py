@@ -44,9 +44,14 @@ def page(
 ) -> web.Response:
     """A page of a template in the reader's language, with what that needs to know."""
     language = language_of(request)
-    text = _environment(language).get_template(template).render(context, brand=brand)
+    text = _environment(language).get_template(template).render(context, brand=brand, root=root_from(request))
     head = {**fields, "Content-Language": language, "Vary": "Accept-Language"}
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=head)
+
+
+def root_from(request: web.BaseRequest) -> str:
+    """The way from a page to where the paths of this server begin, which may be beneath a path of a proxy's."""
+    return "../" * (request.rel_url.raw_path.count("/") - 1) or "./"
 
 
 def day_in_words(at_ms: int, language: str) -> str:

@@ -74,7 +74,7 @@ async def test_whoever_wrote_is_chosen_by_name(settings: Settings) -> None:
         page = (await server.ask("/find?lang=es")).body.decode()
         form = await server.ask("/find/opencontact")
         unknown = await server.ask("/find/nobody")
-    assert '<a href="/find/opencontact?lang=es">' in page
+    assert '<a href="./find/opencontact?lang=es">' in page
     assert b"<form" in form.body
     assert unknown.status == 404
 
