@@ -6,8 +6,9 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import SMTP, EmailPolicy, Policy
 from email.utils import format_datetime
 from functools import cache
 from importlib.resources import files
@@ -19,6 +20,9 @@ from prefcenter.services.outbox import Letter
 
 LANGUAGES = ("en", "de", "fr", "es", "cy", "ar")
 RIGHT_TO_LEFT = frozenset({"ar"})
+
+WHOLE_FIELDS = ("list-unsubscribe", "list-unsubscribe-post", "list-id")
+"""Fields that programs read and that hold no words of any language."""
 
 ENCODED_WORD = "=?"
 """How an encoded word begins (RFC 2047 section 2). An address may hold one as it is, but programs on the way decode it,
@@ -35,7 +39,7 @@ def compose(letter: Letter, letter_id: str, sender: str, queued_ms: int) -> Emai
         raise InvalidAddress("holds an encoded word, which names another mailbox")
     language = letter.language if letter.language in LANGUAGES else LANGUAGES[0]
     words = {name: text.format(name=letter.name) for name, text in _texts(language)[letter.kind].items()}
-    message = EmailMessage()
+    message = EmailMessage(_policy())
     message["From"] = Address(letter.name, addr_spec=sender)
     message["To"] = letter.address
     message["Subject"] = words["subject"]
@@ -65,6 +69,22 @@ def _html(letter: Letter, words: Mapping[str, str], language: str) -> str:
 def _name_of(letter_id: str) -> str:
     """A name that tells nobody what the store calls the letter."""
     return hashlib.sha256(letter_id.encode()).hexdigest()[:32]
+
+
+class _Whole(UnstructuredHeader, BaseHeader):
+    """A field that is written as it is. The library encodes what it cannot break into lines of 78 characters, and mail
+    programs look for a link and not for an encoded word; a line may have 998 (RFC 5322 section 2.1.1)."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+@cache
+def _policy() -> EmailPolicy[EmailMessage]:
+    fields = HeaderRegistry()
+    for name in WHOLE_FIELDS:
+        fields.map_to_type(name, _Whole)
+    return SMTP.clone(header_factory=fields)
 
 
 @cache

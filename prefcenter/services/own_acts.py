@@ -11,7 +11,7 @@ from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.events import Annulled, Cell, Delivered, Erased, Granted, Proposed, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import PAGE_SOURCE, Grant, Record, alike_among, fold, may_be_annulled
+from prefcenter.domain.record import PAGE_SOURCE, Grant, Record, alike_among, fold, is_later, may_be_annulled
 from prefcenter.domain.terms import Channel, RefusalReason
 from prefcenter.services.acts import Acts, Drafts, Outcome, Outcomes
 from prefcenter.services.admission import Admission
@@ -115,8 +115,8 @@ class OwnActs:
     async def confirm(self, target: Target, tags: Collection[bytes], channel: Channel) -> Outcome:
         """The person's own live consent to what waits, by the tags of its choices.
 
-        That the link came back also proves that its mailbox works. `unchanged`: it was confirmed before; `absent`:
-        nothing of it waits any more.
+        That the link came back also proves that its mailbox works. `unchanged`: it was confirmed before, and no refusal
+        came since; `absent`: nothing of it waits any more.
         """
 
         async def gather() -> tuple[Sequence[Change], Outcomes]:
@@ -130,8 +130,7 @@ class OwnActs:
                 for record in drafts.existing(target.records_of):
                     drafts.fold(record.subject, Delivered(received_ms, channel, CONFIRMED_DELIVERY))
                 return drafts.changes, (Outcome.RECORDED,)
-            granted = [grant for record in records for grant in record.grants if cell_tag(grant.cell) in tags]
-            return (), (Outcome.UNCHANGED if granted else Outcome.ABSENT,)
+            return (), (Outcome.UNCHANGED if _is_granted(records, tags) else Outcome.ABSENT,)
 
         (outcome,) = await self._acts.commit(gather)
         return outcome
@@ -159,6 +158,18 @@ class OwnActs:
 
 def _waiting(records: Sequence[Record], target: Target) -> Sequence[Grant]:
     return [grant for record in records for grant in record.pending if grant.exact in target.exacts]
+
+
+def _is_granted(records: Sequence[Record], tags: Collection[bytes]) -> bool:
+    """Whether one of the choices was confirmed, and nothing was refused after it: whatever it was, nobody may then be
+    told that what they confirmed holds."""
+    refusals = [(refusal, holder) for holder in records for refusal in holder.refusals]
+    return any(
+        all(is_later(grant.at, refusal.at, same_record=holder is record) for refusal, holder in refusals)
+        for record in records
+        for grant in record.grants
+        if cell_tag(grant.cell) in tags
+    )
 
 
 def _confirmed(waiting: Grant, received_ms: int) -> Granted:

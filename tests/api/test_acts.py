@@ -99,6 +99,15 @@ async def test_one_key_of_two_callers_is_two_keys(home: Path) -> None:
     assert other["__typename"] == "RecordedAct"
 
 
+async def test_one_key_at_two_controllers_is_two_acts(home: Path) -> None:
+    wanted = {"whom": PAT, "source": "crm-form", "idempotencyKey": "key 1"}
+    async with open_api(home) as api:
+        for controller in (CONTROLLER, OTHER_CONTROLLER):
+            assert (await api.act("opt-out", EVERYWHERE, **wanted, controller=controller))["outcome"] == "recorded"
+            changes = await api.ask("changes", EVERYWHERE, controller=controller)
+            assert [edge["node"]["kind"] for edge in changes["edges"]] == ["refused"]
+
+
 async def test_one_key_of_two_acts_is_refused(home: Path) -> None:
     async with open_api(home) as api:
         await api.act("opt-out", whom=PAT, source="crm-form", idempotencyKey="1")

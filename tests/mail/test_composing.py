@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from importlib.resources import files
 
 import pytest
+from aiosmtplib.email import flatten_message
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
@@ -89,6 +90,25 @@ def test_whatever_an_address_looks_like_the_message_names_it_or_there_is_none(pa
         message = compose(letter, "7", "preferences@example.org", NOW)
         read = message_from_bytes(bytes(message), policy=policy.default)
         assert [one.addr_spec for named in (message["To"], read["To"]) for one in named.addresses] == [address] * 2
+
+
+def test_the_fields_of_one_click_stand_in_the_message_as_they_are() -> None:
+    url = f"<https://preferences.example/u/{'A-z_9' * 24}>"
+    headers = {
+        "List-Unsubscribe": url,
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        "List-Id": f"<{'news.' * 20}example>",
+    }
+    message = compose(replace(a_letter(), headers=headers), "7", "preferences@example.org", NOW)
+    written = flatten_message(message).decode("ascii").split("\r\n")
+    for name, value in headers.items():
+        assert f"{name}: {value}" in written
+
+
+def test_a_field_of_one_click_adds_no_other() -> None:
+    letter = replace(a_letter(), headers={"List-Unsubscribe": "<https://a.example>\r\nBcc: kim@example.com"})
+    with pytest.raises(ValueError, match=r"linefeed|CR"):
+        compose(letter, "7", "preferences@example.org", NOW)
 
 
 def test_names_in_any_script_are_encoded_and_read_back() -> None:

@@ -168,6 +168,15 @@ async def test_a_confirmation_that_comes_twice_changes_nothing(desk: PeopleDesk)
     assert [type(event) for event in await desk.events()] == [Proposed, Granted]
 
 
+async def test_nobody_is_told_that_what_they_confirmed_holds_when_they_refused_since(desk: PeopleDesk) -> None:
+    await choose(desk, wanted=(NEWS,))
+    target = desk.link().target
+    assert await desk.services.own_acts.confirm(target, {cell_tag(NEWS)}, EMAIL) is Outcome.RECORDED
+    await desk.services.own_acts.opt_out(target, [EVERYTHING], "one-click")
+    assert await desk.services.own_acts.confirm(target, {cell_tag(NEWS)}, EMAIL) is Outcome.ABSENT
+    assert [type(event) for event in await desk.events()] == [Proposed, Granted, Refused]
+
+
 async def test_what_nobody_asked_for_cannot_be_confirmed(desk: PeopleDesk) -> None:
     target = desk.link().target
     assert await desk.services.own_acts.confirm(target, {cell_tag(NEWS)}, EMAIL) is Outcome.ABSENT
