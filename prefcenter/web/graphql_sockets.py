@@ -31,8 +31,8 @@ from prefcenter.api.schema import PreferenceSchema
 from prefcenter.domain.errors import InvalidInput, KeyringError, StoreError
 from prefcenter.services.callers import Caller
 from prefcenter.web.authentication import Authenticator
-from prefcenter.web.errors import Unauthenticated
-from prefcenter.web.keys import AUTHENTICATOR, CALLER, REQUEST_ID, WEB_SOCKETS
+from prefcenter.web.errors import TooManyRequests, Unauthenticated
+from prefcenter.web.keys import AUTHENTICATOR, CALLER, RATE_LIMITS, REQUEST_ID, WEB_SOCKETS
 from prefcenter.web.languages import read_languages
 
 OPERATION_ID_CHARACTERS_MAX = 128
@@ -82,6 +82,8 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         view = cast("SubscriptionView", self.view)
+        if self.connection_acknowledged and not await self._is_admitted(message["id"]):
+            return
         try:
             wanted = read_request(message["payload"], view.schema_with_desk.desk.trusted)
             view.schema_with_desk.check_operation(wanted.query, wanted.operation_name)
@@ -102,6 +104,18 @@ class SocketHandler(BaseGraphQLTransportWSHandler[RequestContext, None]):
                 },
             }
         )
+
+    async def _is_admitted(self, operation_id: str) -> bool:
+        """Whether the caller may still ask for anything, as often as this: each operation is what a request is."""
+        if not await self.context.is_still_authorised():
+            await self.websocket.close(code=4403, reason="Forbidden")
+            return False
+        try:
+            await self.request.app[RATE_LIMITS].take_for_caller(self.context.caller.id)
+        except TooManyRequests as error:
+            await self._refuse(operation_id, GraphQLError(str(error), extensions={"code": error.code}))
+            return False
+        return True
 
     async def _refuse(self, operation_id: str, error: GraphQLError) -> None:
         shown = as_shown(error, self.context.request_id)

@@ -38,6 +38,7 @@ CONTROLLER = "opencontact"
 OTHER_CONTROLLER = "one-contact-center"
 ANY_DOCUMENT = ApiSettings(any_document=True)
 REQUEST_ID = "0123456789abcdef"
+NO_OTHER_LIMITS = ServingLimits()
 
 
 def operation(name: str) -> str:
@@ -158,11 +159,14 @@ async def _read(response: ClientResponse) -> Answer:
 
 @asynccontextmanager
 async def serve_api(
-    home: Path, settings: ApiSettings = ANY_DOCUMENT, limits: GraphQLLimits | None = None
+    home: Path,
+    settings: ApiSettings = ANY_DOCUMENT,
+    limits: GraphQLLimits | None = None,
+    serving_limits: ServingLimits = NO_OTHER_LIMITS,
 ) -> AsyncIterator[Served]:
     """The API over a home, served on 127.0.0.1."""
     async with open_api(home, settings) as api:
-        log, given = web_log(), ServingSettings(limits=ServingLimits())
+        log, given = web_log(), ServingSettings(limits=serving_limits)
         authenticator = Authenticator(api.home, log)
         around = Surroundings(given, authenticator, RateLimits(given.limits), new_metrics(), log)
         app = create_app(api.home, around, GraphQLView(api.schema, api.home, limits).routes)

@@ -19,6 +19,7 @@ from prefcenter.api.documents import document_id
 from prefcenter.api.pages import PAGE_DEFAULT
 from prefcenter.api.schema import ApiSettings
 from prefcenter.services.callers import CallerScope
+from prefcenter.settings import ServingLimits
 from prefcenter.web.graphql import GraphQLLimits
 from prefcenter.web.graphql_sockets import SocketLimits
 from tests.api.served_api import CONTROLLER, EVERYTHING, OTHER_CONTROLLER, Served, open_api, operation, serve_api
@@ -320,6 +321,31 @@ async def test_a_query_may_go_over_a_socket_too(home: Path) -> None:
         assert (await socket.read())["type"] == "complete"
         await socket.send({"type": "ping"})
         assert (await socket.read())["type"] == "pong"
+
+
+@pytest.mark.parametrize("how", ["header", "message"])
+async def test_a_key_that_is_revoked_asks_and_acts_no_more_over_an_open_socket(home: Path, how: str) -> None:
+    async with serve_api(home) as served:
+        keys = await served.api.home.api_keys()
+        key, text = await keys.create("other", list(CallerScope))
+        async with opened(served, text if how == "header" else "") as socket:
+            await socket.begin(None if how == "header" else f"Bearer {text}")
+            await keys.revoke(key.id)
+            wanted = {"controller": CONTROLLER, "whom": {"address": "a@acme.example"}, "source": "crm-form"}
+            await socket.subscribe(query=operation("opt-out"), variables={"input": wanted})
+            assert await socket.closed_with() == 4403
+        assert (await served.api.ask("changes", controller=CONTROLLER))["edges"] == []
+
+
+async def test_operations_over_a_socket_count_against_the_limit_of_their_key(home: Path) -> None:
+    limits = ServingLimits(key_requests_per_minute_max=3)
+    async with serve_api(home, serving_limits=limits) as served, opened(served) as socket:
+        await socket.begin()
+        for number in range(4):
+            await socket.subscribe(str(number), query="{ __typename }", variables=None)
+        read = [await socket.read() for _ in range(5)]
+    assert [message["type"] for message in read] == ["next", "complete"] * 2 + ["error"]
+    assert read[-1]["payload"][0]["extensions"] == {"code": "too_many_requests"}
 
 
 async def test_a_server_that_stops_hangs_up(home: Path) -> None:
