@@ -51,6 +51,11 @@ class MongoServer:
             ["sh", "-c", _KEEPER, str(directory)], stdin=subprocess.PIPE, start_new_session=True
         )
 
+    @classmethod
+    def in_memory(cls) -> MongoServer:
+        """One with a directory that waits for no disk, where there is such a place."""
+        return cls(Path(tempfile.mkdtemp(prefix="prefcenter-mongo-", dir=MEMORY if MEMORY.is_dir() else None)))
+
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
@@ -145,8 +150,7 @@ def store_url(server: MongoServer, database: str) -> str:
 
 
 def _started() -> MongoServer:
-    directory = Path(tempfile.mkdtemp(prefix="prefcenter-mongo-", dir=MEMORY if MEMORY.is_dir() else None))
-    server = MongoServer(directory)
+    server = MongoServer.in_memory()
     atexit.register(server.end)
     server.start()
     return server

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import StoreError
@@ -171,7 +171,13 @@ class MongoStore:
 
     async def records_per_key(self) -> Mapping[int, int]:
         self._require_open()
-        return await self._read(self._queries.records_per_key())
+        return await asyncio.to_thread(self._records_per_key)
+
+    def _records_per_key(self) -> Mapping[int, int]:
+        with opened_database(self._url, for_long=True) as database:
+            by_key: list[dict[str, Any]] = [{"$group": {"_id": "$digest_key", "records": {"$sum": 1}}}]
+            found = database["records"].aggregate([*by_key, {"$sort": {"_id": 1}}])
+            return {int(group["_id"]): int(group["records"]) for group in found}
 
     async def audit(self, controller: str, expected: Sequence[Sequence[Head]]) -> AuditReport:
         self._require_open()
@@ -180,7 +186,7 @@ class MongoStore:
     def _audit(self, controller: str, expected: Sequence[Sequence[Head]]) -> AuditReport:
         from prefcenter.storage.mongo_audit import audit_controller
 
-        with opened_database(self._url) as database:
+        with opened_database(self._url, for_long=True) as database:
             return audit_controller(database, self._sealers, controller, expected, self._url.subjects_per_query)
 
     # Writing

@@ -55,7 +55,7 @@ def opened_archive(url: MongoUrl, sealers: SealerByController, *, is_target: boo
     """A store as an end of a copy; a target is made where there is none."""
     if is_target:
         complete(url, while_copying=True)
-    with opened_database(url) as database:
+    with opened_database(url, for_long=True) as database:
         check_version(database, while_copying=is_target)
         check_keyring(sealers, list(database["keys"].find()), list(database["controllers"].find()))
         yield MongoArchive(database, sealers)

@@ -232,11 +232,6 @@ class MongoQueries:
         number = await self._number_of(controller)
         return None if number is None else await load_policy(self._database, self._sealers[controller], number)
 
-    async def records_per_key(self) -> Mapping[int, int]:
-        records = self._database["records"]
-        keys = sorted(await records.distinct("digest_key"))
-        return {int(key): await records.count_documents({"digest_key": key}) for key in keys}
-
     async def _number_of(self, controller: str) -> int | None:
         """The number of a controller, which never changes once it is given; None for one that has nothing here."""
         if controller not in self._numbers:

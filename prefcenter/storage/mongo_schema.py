@@ -145,15 +145,19 @@ COLLECTIONS: Mapping[str, Collection] = {
 
 
 @contextmanager
-def opened_database(url: MongoUrl) -> Iterator[Database[Document]]:
-    """A blocking connection, for what is done before a store serves or beside it. Raises our own errors only."""
-    with mongo_errors(), MongoClient[Document](url.url, **url.options) as client:
+def opened_database(url: MongoUrl, *, for_long: bool = False) -> Iterator[Database[Document]]:
+    """A blocking connection, for what is done before a store serves or beside it. Raises our own errors only.
+
+    `for_long`: for what reads or indexes whole collections, which keeps nobody waiting for a decision.
+    """
+    options = url.options_for_long if for_long else url.options
+    with mongo_errors(), MongoClient[Document](url.url, **options) as client:
         yield client.get_database(url.database, read_preference=ReadPreference.PRIMARY)
 
 
 def create(url: MongoUrl) -> None:
     """Make a store in a database that holds nothing. Raises StoreError where something stands."""
-    with opened_database(url) as database:
+    with opened_database(url, for_long=True) as database:
         if database.list_collection_names():
             raise StoreError("the database is not empty, a store may stand there already; nothing was changed")
         _make_what_is_missing(database)
@@ -161,7 +165,7 @@ def create(url: MongoUrl) -> None:
 
 def complete(url: MongoUrl, *, while_copying: bool = False) -> bool:
     """Make what is missing of a store; gives whether all of it was there. Documents are left as they are."""
-    with opened_database(url) as database:
+    with opened_database(url, for_long=True) as database:
         if database.list_collection_names():
             check_version(database, while_copying=while_copying)
         if not list(schema_faults(database)):

@@ -15,9 +15,11 @@ from pymongo.read_concern import ReadConcern
 from prefcenter.domain.errors import StoreError
 from prefcenter.storage.mongo_client import MongoConnection, Session, SessionId, session_id
 from prefcenter.storage.mongo_errors import DUPLICATE_KEY, as_store_error, error_code
+from prefcenter.storage.mongo_url import COMMIT_WAIT_MS
 
-PATIENCE_S = 20.0
-"""How long an act is tried again over and over before its caller is told that the store is busy."""
+PATIENCE_S = 14.0
+"""How long an act is tried again over and over before its caller is told that the store is busy: longer than most
+elections take, and short enough to tell a caller who waits for 20 seconds."""
 
 PAUSE_MS_MAX = 50
 DUPLICATES_MAX = 5
@@ -61,7 +63,7 @@ class Transactions:
         async with self._connection.session() as session:
             session.start_transaction(
                 read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern("majority", j=True),
+                write_concern=WriteConcern("majority", COMMIT_WAIT_MS, j=True),
                 read_preference=ReadPreference.PRIMARY,
             )
             try:

@@ -19,6 +19,9 @@ SUBJECTS_PER_QUERY = 100_000
 _OURS = "subjectsPerQuery"
 _EXPECTED = "store: expected mongodb://HOST/DATABASE, with options of the driver after a question mark"
 
+COMMIT_WAIT_MS = 5_000
+"""How long one commit waits for a majority of disks before it is asked for again."""
+
 DEFAULTS: dict[str, Any] = {
     "appname": "prefcenter",
     "w": "majority",
@@ -28,12 +31,15 @@ DEFAULTS: dict[str, Any] = {
     "retryReads": True,
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
-    "socketTimeoutMS": 30_000,
+    "socketTimeoutMS": 10_000,
     "waitQueueTimeoutMS": 5_000,
-    "wTimeoutMS": 20_000,
+    "wTimeoutMS": COMMIT_WAIT_MS,
     "maxPoolSize": 32,
 }
 """Options where the URL has none. Every wait ends, so that a server that hangs is an error and no answer."""
+
+_FOR_LONG: dict[str, Any] = {"socketTimeoutMS": 3_600_000}
+"""For what reads or indexes a whole collection, and keeps nobody waiting for a decision."""
 
 _FIXED: Mapping[str, str] = {
     **dict.fromkeys(("w", "journal", "j"), "writes are always majority and journaled"),
@@ -66,8 +72,16 @@ class MongoUrl:
     @property
     def options(self) -> dict[str, Any]:
         """What the driver is told beside the URL."""
+        return self._where_none_is_given(DEFAULTS)
+
+    @property
+    def options_for_long(self) -> dict[str, Any]:
+        """The same for making, copying and auditing, each of which has a connection of its own."""
+        return self._where_none_is_given({**DEFAULTS, **_FOR_LONG})
+
+    def _where_none_is_given(self, options: Mapping[str, Any]) -> dict[str, Any]:
         given = {name.lower() for name, _ in parse_qsl(self.url.partition("?")[2], keep_blank_values=True)}
-        return {name: value for name, value in DEFAULTS.items() if name.lower() not in given}
+        return {name: value for name, value in options.items() if name.lower() not in given}
 
 
 def read_mongo_url(url: str) -> MongoUrl:

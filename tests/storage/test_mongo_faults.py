@@ -282,3 +282,28 @@ async def test_a_marker_goes_on_after_the_stream_broke_and_misses_nothing(
     assert await store.marker() != after
     for opened in (store, other):
         await opened.close()
+
+
+async def test_a_place_in_the_stream_that_the_server_has_forgotten_counts_as_a_change(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    forgetful = MongoServer(tmp_path, "--oplog-max-entries", "5")
+    await asyncio.to_thread(forgetful.start)
+    url = store_url(forgetful, "prefcenter")
+    create_store(url)
+    store, other = open_store(url, keyring), open_store(url, keyring)
+    before = await store.marker()
+    await asyncio.to_thread(forgetful.kill)
+    await asyncio.to_thread(forgetful.start)
+    for number in range(10):
+        await other.append("acme", [first_refusal(f"person {number}")])
+    await asyncio.to_thread(forgetful.admin, {"secantusAdmin.pruneOplog": 1})
+    after = await store.marker()
+    assert after != before
+    assert await store.marker() == after
+    await other.append("acme", [first_refusal("pat")])
+    assert await store.marker() != after
+    assert len(await whole_feed(store)) == 11
+    for opened in (store, other):
+        await opened.close()
+    await asyncio.to_thread(forgetful.end)
