@@ -17,15 +17,17 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+from jobs.lists.parquet import PARQUET_FORMAT
 from jobs.scrub.cluster.exported import export_records
 from jobs.scrub.cluster.frames import CLAUSE, OUTPUT, REASON, ROW, VALID_UNTIL_MS, ClusterPlan, decided
 from jobs.scrub.deciding import Decider
 from jobs.scrub.fast.answers import Asked
-from jobs.scrub.manifest import MANIFEST_NAME, Manifest, signed
-from jobs.scrub.outputs import PartialDirectory, require_free
+from jobs.scrub.manifest import MANIFEST_NAME, SPARK_MANIFEST_FORMAT, Manifest, signed
+from jobs.scrub.outputs import PartialDirectory, require_free, written_file
 from jobs.scrub.plan import ScrubPlan, require_offered
 from jobs.scrub.rows import ADDED_HEADINGS
 from jobs.scrub.tally import Output, Tally
+from jobs.scrub.verifying import is_part
 from prefcenter.domain.errors import InvalidInput, InvalidList, PrefcenterError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.time import MS_PER_HOUR, format_time
@@ -34,7 +36,6 @@ from prefcenter.security.seals import Sealer
 from prefcenter.services.checkpoint import heads_as_json
 from prefcenter.services.ports import Clock, Store
 
-MANIFEST_FORMAT = "prefcenter-scrub-spark/1"
 RECORDS_NAME = "records.parquet"
 SPARK_ERRORS = (PySparkException, Py4JError)
 """What the JVM throws, as far as PySpark knows what it means, and as it came."""
@@ -98,6 +99,8 @@ async def scrub_on_cluster(plan: ScrubPlan, services: ClusterServices, spark: Sp
         records.unlink()
         document = {
             **_asked_document(plan, cluster, tally, heads),
+            **_columns_document(plan, rows.columns, tally.read),
+            "outputs": _outputs_document(partial.place),
             "at": format_time(at_ms),
             "validUntil": format_time(min(horizon_ms, *ends)),
             "stale": await services.decider.heads() != heads,
@@ -159,14 +162,32 @@ def _write(frame: DataFrame, place: Path) -> None:
 
 def _asked_document(plan: ScrubPlan, cluster: ClusterPlan, tally: Tally, heads: Sequence[Head]) -> dict[str, Any]:
     return {
-        "format": MANIFEST_FORMAT,
+        "format": SPARK_MANIFEST_FORMAT,
         "controller": cluster.policy.controller,
         "purpose": plan.purpose,
         "channel": plan.channel.value,
         "audience": plan.audience,
-        "list": {"name": plan.path.name, "rows": tally.read},
         "counts": {"read": tally.read, **{output.value: tally.written[output] for output in Output}},
         "reasons": {of.value: tally.reasons_of(of) for of in (Output.SUPPRESSED, Output.REJECTED)},
         "policyVersion": cluster.policy.version,
         "ledger": {"heads": heads_as_json(heads)},
     }
+
+
+def _columns_document(plan: ScrubPlan, names: Sequence[str], read: int) -> dict[str, Any]:
+    """Where in the list, and so in `kept`, addresses and classes stand, from 1."""
+    address, of_class = (
+        None if name is None else names.index(name) + 1 for name in (plan.address_column, plan.class_column)
+    )
+    described = {"format": PARQUET_FORMAT, "addressColumn": address, "classColumn": of_class, "audienceColumn": None}
+    return {
+        "addresses": [{"channel": plan.channel.value, "column": address, "class": None}],
+        "list": {"name": plan.path.name, "rows": read, **described},
+    }
+
+
+def _outputs_document(place: Path) -> dict[str, Any]:
+    """Size and hash of each part, which the driver reads once more for it."""
+    parts = [part for output in Output for part in sorted((place / f"{output}.parquet").iterdir()) if is_part(part)]
+    written = ((part, written_file(part)) for part in parts)
+    return {str(part.relative_to(place)): {"sha256": file.sha256, "bytes": file.size} for part, file in written}

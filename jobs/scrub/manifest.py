@@ -14,6 +14,8 @@ from prefcenter.security.seals import Sealer
 from prefcenter.services.checkpoint import heads_from_json
 
 MANIFEST_FORMAT = "prefcenter-scrub/1"
+SPARK_MANIFEST_FORMAT = "prefcenter-scrub-spark/1"
+MANIFEST_FORMATS = (MANIFEST_FORMAT, SPARK_MANIFEST_FORMAT)
 MANIFEST_NAME = "manifest.json"
 SEAL_LABEL = "manifest"
 MAX_MANIFEST_BYTES = 1 << 24
@@ -94,7 +96,7 @@ def _read_document(path: Path) -> Mapping[str, Any]:
         raise InvalidInput(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise _not_a_manifest(path) from None
-    if not isinstance(document, dict) or document.get("format") != MANIFEST_FORMAT:
+    if not isinstance(document, dict) or document.get("format") not in MANIFEST_FORMATS:
         raise _not_a_manifest(path)
     return document
 

@@ -19,6 +19,7 @@ from typing import BinaryIO, Self
 from prefcenter.domain.errors import InvalidList, PrefcenterError
 
 OWNER_ONLY = 0o600
+READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,16 @@ class WrittenFile:
 
     sha256: str
     size: int
+
+
+def written_file(path: Path) -> WrittenFile:
+    """Size and hash of a file that stands there already."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(READ_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return WrittenFile(digest.hexdigest(), size)
 
 
 class HashedFile:

@@ -7,8 +7,7 @@ now and by the same function as ever.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,15 +15,15 @@ from typing import Any
 
 from jobs.lists import Column
 from jobs.lists.contacts import Found
-from jobs.lists.content import CHUNK_BYTES
 from jobs.lists.inputs import reopen_list
 from jobs.scrub.deciding import Decider, RowDecider
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
 from jobs.scrub.engine import REPORT_NAME, RowEngine, answers_of, decide_rows
-from jobs.scrub.manifest import ReadManifest
+from jobs.scrub.manifest import MANIFEST_FORMAT, ReadManifest
+from jobs.scrub.outputs import WrittenFile, written_file
 from jobs.scrub.plan import AddressChoice, ScrubPlan
 from jobs.scrub.rows import NoFiles
-from jobs.scrub.tally import Output
+from jobs.scrub.tally import Output, Tally
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.terms import AddressClass, Channel
@@ -70,6 +69,17 @@ class Verification:
     def document(self) -> Mapping[str, Any]:
         return self.read.manifest.document
 
+    @property
+    def has_report(self) -> bool:
+        """Scrubs on a cluster write none."""
+        return bool(self.document["format"] == MANIFEST_FORMAT)
+
+    @property
+    def kept(self) -> list[Path]:
+        """The files that hold kept rows; a scrub on a cluster writes a part after the other."""
+        names = self.document["outputs"]
+        return [self.directory / name for name in names if name.partition(".")[0] == Output.KEPT]
+
 
 FORGED = Finding(Trouble.FORGED, "manifest.json was changed, or made with another keyring")
 """Nothing else of such a manifest is worth looking at, not even whose it says that it is."""
@@ -100,23 +110,31 @@ async def verify(
 
 def _files(asked: Verification) -> Iterator[Finding]:
     """What is wrong with the files themselves."""
-    for name, expected in {**asked.document["outputs"], REPORT_NAME: None}.items():
+    for name, expected in asked.document["outputs"].items():
         path = asked.directory / name
         if not path.is_file():
             yield Finding(Trouble.MISSING, f"{name} is missing")
-        elif expected is not None and _identity(path) != (expected["bytes"], expected["sha256"]):
+        elif written_file(path) != WrittenFile(expected["sha256"], expected["bytes"]):
             yield Finding(Trouble.CHANGED, f"{name} is not what the scrub wrote")
+    for name in _parts_besides(asked):
+        yield Finding(Trouble.CHANGED, f"{name} is not of the scrub")
+    if asked.has_report and not (asked.directory / REPORT_NAME).is_file():
+        yield Finding(Trouble.MISSING, f"{REPORT_NAME} is missing")
     if not asked.document["outputs"]:
         yield Finding(Trouble.MISSING, "the manifest is that of a dry run, which wrote no rows")
 
 
-def _identity(path: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-    return size, digest.hexdigest()
+def _parts_besides(asked: Verification) -> Iterator[str]:
+    """Parts that lie among those of a cluster's scrub: whoever reads the directory reads them too."""
+    directories = [] if asked.has_report else [asked.directory / f"{output}.parquet" for output in Output]
+    parts = (part for directory in directories for part in sorted(directory.glob("*")) if is_part(part))
+    names = (str(part.relative_to(asked.directory)) for part in parts)
+    return (name for name in names if name not in asked.document["outputs"])
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file in a directory of parts is one: readers pass over those that begin so."""
+    return not path.name.startswith(("_", "."))
 
 
 def _times(asked: Verification, policy_hours: int) -> Iterator[Finding]:
@@ -147,23 +165,30 @@ async def _refused_since(asked: Verification, decider: Decider, engine_for: Engi
 
 async def _kept_rows_refused(asked: Verification, decider: Decider, engine_for: EngineFor) -> int:
     """How many addresses in `kept` may not be used any more, by the answers of now."""
-    document = asked.document
-    (name,) = (name for name in document["outputs"] if name.partition(".")[0] == Output.KEPT)
-    plan, employers = plan_of(document, asked.directory / name), _employers(asked)
-    with reopen_list(plan.path, _found(document), document["list"]) as kept:
-        answers = answers_of(await engine_for(plan), decider, plan.purpose, asked.now_ms)
-        rows = RowDecider(plan, kept.found, decider.policy, answers, employers, asked.now_ms)
-        result = await decide_rows(kept, rows, NoFiles())
-    suppressed = (count for (_, _, output), count in result.tally.cells.items() if output is Output.SUPPRESSED)
-    return sum(suppressed) + result.tally.written[Output.REJECTED]
+    if not asked.kept:
+        return 0
+    plan, found, employers = plan_of(asked.document, asked.kept), _found(asked.document), _employers(asked)
+    answers = answers_of(await engine_for(plan), decider, plan.purpose, asked.now_ms)
+    refused = 0
+    for path in plan.paths:
+        with reopen_list(path, found, asked.document["list"]) as kept:
+            rows = RowDecider(plan, kept.found, decider.policy, answers, employers, asked.now_ms)
+            refused += _not_kept((await decide_rows(kept, rows, NoFiles())).tally)
+    return refused
 
 
-def plan_of(document: Mapping[str, Any], kept: Path) -> ScrubPlan:
-    """The scrub of `kept` that asks what the first one asked."""
+def _not_kept(tally: Tally) -> int:
+    suppressed = (count for (_, _, output), count in tally.cells.items() if output is Output.SUPPRESSED)
+    return sum(suppressed) + tally.written[Output.REJECTED]
+
+
+def plan_of(document: Mapping[str, Any], kept: Sequence[Path]) -> ScrubPlan:
+    """The scrub of what was kept that asks what the first one asked."""
     choices = tuple(map(_choice, document["addresses"]))
     is_plain = len(choices) == 1 and choices[0].address_class is None
     return ScrubPlan(
-        path=kept,
+        path=kept[0],
+        further=tuple(kept[1:]),
         purpose=document["purpose"],
         channel=choices[0].channel,
         audience=document["audience"],
@@ -187,7 +212,7 @@ def _found(document: Mapping[str, Any]) -> Found:
 
 def _employers(asked: Verification) -> EmployerDomains | None:
     """The employers' domains of the scrub; without them its rows count as nobody's employer's, which only refuses."""
-    attested = asked.document["businessDomains"]
+    attested = asked.document.get("businessDomains")
     if asked.business_domains is None:
         return None
     employers = read_employer_domains(asked.business_domains)

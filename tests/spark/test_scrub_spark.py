@@ -19,7 +19,9 @@ from jobs.scrub import Decider, Manifest, ScrubPlan, scrub
 from jobs.scrub.cluster.answering import AddressReader
 from jobs.scrub.cluster.frames import FORMS_TYPE, INNER_PAD, OUTER_PAD, ROW, digested, key_frame, padded
 from jobs.scrub.fast.answers import Asked
+from jobs.scrub.manifest import MANIFEST_NAME, read_manifest
 from jobs.scrub.tally import Output
+from jobs.scrub.verifying import Trouble, Verification, verify
 from jobs.scrub_spark import ClusterServices, scrub_on_cluster
 from prefcenter.domain.address import parse
 from prefcenter.domain.errors import InvalidInput, PrefcenterError
@@ -224,3 +226,32 @@ def test_a_list_of_which_a_part_is_damaged_leaves_nothing(spark: SparkSession, t
     with pytest.raises(PrefcenterError, match=r"list|nothing was written"):
         by_spark(home_of(crowd), plan, spark)
     assert left_in(tmp_path) == ["list.parquet", "parts"]
+
+
+def test_what_spark_wrote_is_verified_like_any_outputs(spark: SparkSession, tmp_path: Path) -> None:
+    rows = tuple((f"pat{number}@acme.example", "work") for number in range(ROWS - 1))
+    crowd = replace(crowd_of(*QUESTIONS[0]), acts=(), later=(), rows=(*rows, ("broken", "work")))
+    home, out = home_of(crowd), tmp_path / "spark"
+    manifest = by_spark(home, plan_of(crowd, tmp_path), spark)
+    assert (manifest.counts["kept"], manifest.counts["rejected"]) == (ROWS - 1, 1)
+    assert troubles(home, out) == []
+    cell = Cell("client-marketing", Channel.EMAIL)
+    home.take([Act("refusal", "stranger@acme.example", cell)])
+    assert (troubles(home, out), troubles(home, out, is_quick=True)) == ([], [Trouble.LEDGER_MOVED])
+    home.take([Act("refusal", f"pat{number}@acme.example", cell) for number in (0, ROWS - 2)])
+    assert troubles(home, out) == [Trouble.REFUSED_SINCE]
+    first, *_ = sorted((out / "kept.parquet").glob("part-*"))
+    first.rename(first.with_name("part-99999.parquet"))
+    assert troubles(home, out) == [Trouble.MISSING, Trouble.CHANGED]
+
+
+def troubles(home: DrawnHome, out: Path, *, is_quick: bool = False) -> list[Trouble]:
+    read = read_manifest(out / MANIFEST_NAME, lambda _: home.sealer)
+    assert read.is_genuine
+    decisions = Decisions(home.policy, home.digester, home.store)
+    found = verify(
+        Verification(out, read, NOW, is_quick),
+        decisions,
+        lambda heads: home.store.holds_heads(home.policy.controller, heads),
+    )
+    return [finding.trouble for finding in asyncio.run(found)]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from jobs.scrub import AddressChoice
-from jobs.scrub.manifest import read_manifest, signed
+from jobs.scrub.manifest import SPARK_MANIFEST_FORMAT, read_manifest, signed
 from jobs.scrub.verifying import Finding, Trouble, Verification, verify
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.events import EVERYTHING, Cell
@@ -207,3 +207,43 @@ def test_a_manifest_that_was_changed_is_not_genuine(tmp_path: Path, home: SmallH
     changed = {**document, key: "2999-01-01" if isinstance(document[key], str) else []}
     path.write_text(json.dumps(changed), encoding="utf-8")
     assert not read_manifest(path, lambda _: home.sealer).is_genuine
+
+
+def scrubbed_in_parts(directory: Path, home: SmallHome) -> None:
+    """The outputs of a scrub as a cluster would write them: in parts, without a report."""
+    scrubbed(directory, home, ".parquet")
+    out = directory / "out"
+    document, outputs = dict(read_manifest(out / "manifest.json", home.sealer_of).manifest.document), {}
+    for name, written in document["outputs"].items():
+        (out / name).rename(out / "part-0")
+        (out / name).mkdir()
+        (out / "part-0").rename(out / name / "part-00000.parquet")
+        (out / name / "_SUCCESS").touch()
+        outputs[f"{name}/part-00000.parquet"] = written
+    (out / "report.html").unlink()
+    manifest = signed({**document, "format": SPARK_MANIFEST_FORMAT, "outputs": outputs}, home.sealer)
+    (out / "manifest.json").write_text(manifest.to_json(), encoding="utf-8")
+
+
+def test_outputs_in_parts_are_good_until_somebody_in_kept_refuses(tmp_path: Path, home: SmallHome) -> None:
+    scrubbed_in_parts(tmp_path, home)
+    home.opt_out("stranger@acme.example")
+    assert troubles(tmp_path, home) == []
+    home.opt_out("pat@acme.example")
+    assert [finding.message for finding in findings(tmp_path, home)] == ["1 address in kept is refused by now"]
+
+
+@pytest.mark.parametrize("output", ["kept", "suppressed", "rejected"])
+def test_a_part_that_is_gone_changed_or_put_there_is_noticed(tmp_path: Path, home: SmallHome, output: str) -> None:
+    scrubbed_in_parts(tmp_path, home)
+    part = tmp_path / "out" / f"{output}.parquet" / "part-00000.parquet"
+    content = part.read_bytes()
+    part.with_name("part-00001.parquet").write_bytes(content)
+    assert [finding.message for finding in findings(tmp_path, home)] == [
+        f"{output}.parquet/part-00001.parquet is not of the scrub"
+    ]
+    part.with_name("part-00001.parquet").unlink()
+    part.write_bytes(content + b" ")
+    assert troubles(tmp_path, home) == [Trouble.CHANGED]
+    part.unlink()
+    assert troubles(tmp_path, home) == [Trouble.MISSING]
