@@ -21,7 +21,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 unexport PREFCENTER_HOME PREFCENTER_STORE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-runtime demo serve test test-spark lint screenshots translations mutants bench soak lock clean
+.PHONY: help setup setup-runtime demo serve test test-spark lint screenshots translations mutants bench contract-table soak lock clean
 
 help:  ## Show this list.
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,10 @@ mutants: $(DEVELOPMENT)  ## Break the rules on purpose, one at a time; the suite
 
 bench: $(DEVELOPMENT)  ## Run the benchmarks.
 	@set -e; for script in $(wildcard benchmarks/*.py); do echo "$$script"; $(BIN)/python "$$script"; done
+
+contract-table: $(DEVELOPMENT)  ## Show the store's contract case by backend, what batches cost, and what faults did.
+	$(BIN)/python -m pytest -q -n $(WORKERS) -p tests.contract.shown tests/contract tests/storage/test_mongo_round_trips.py \
+		tests/storage/test_mongo_faults.py tests/web/test_processes_on_mongodb.py $(PYTEST_ARGS)
 
 soak: $(DEVELOPMENT)  ## Run the long versions of the durability and property tests.
 	PREFCENTER_SOAK=1 PREFCENTER_KILLS=$${PREFCENTER_KILLS:-1000} \

@@ -241,7 +241,7 @@ class Crowd:
 
 
 async def test_a_server_that_is_killed_under_load_loses_no_acknowledged_refusal(
-    server: MongoServer, url: str, keyring: Keyring
+    server: MongoServer, url: str, keyring: Keyring, record_property: Callable[[str, object], None]
 ) -> None:
     class Patient(MongoStore):
         patience_s = 1.0
@@ -264,6 +264,8 @@ async def test_a_server_that_is_killed_under_load_loses_no_acknowledged_refusal(
     assert set(reasons) == {Reason.OPTED_OUT}
     assert await audited(store) == ()
     assert crowd.decided > crowd.refused_for_doubt
+    record_property("acts", f"{len(crowd.acknowledged)} acknowledged and all kept, {crowd.failed} not acknowledged")
+    record_property("decisions", f"2 kills; {crowd.decided} asked for, {crowd.refused_for_doubt} failed, 0 wrong")
     await store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -24,6 +25,13 @@ from tests.mongo_server import new_store_url
 
 ALSO_THERE = {"hello", "ping", "endSessions", "abortTransaction"}
 """What the driver sends of its own accord."""
+
+
+Recorder = Callable[[str, object], None]
+
+
+def told(commands: Mapping[tuple[str, str], int]) -> str:
+    return ", ".join(f"{count} {name} {target}".removesuffix(" 1") for (name, target), count in commands.items())
 
 
 class Counting(CommandListener):
@@ -67,29 +75,41 @@ class Counted:
 
 
 @pytest.mark.parametrize(("count", "known"), [(1, 1), (2_000, 1), (400, 400)])
-async def test_a_batch_of_look_ups_is_one_command_a_collection(keyring: Keyring, count: int, known: int) -> None:
+async def test_a_batch_of_look_ups_is_one_command_a_collection(
+    keyring: Keyring, count: int, known: int, record_property: Recorder
+) -> None:
     counted = Counted(keyring)
     await counted.fill(known)
     subjects = [a_digest("pat"), *(a_digest(f"person {number}") for number in range(1, count))]
     assert len(await counted.store.load("acme", subjects)) == known
     assert len(await counted.store.load_sealed("acme", subjects)) == known
     assert len(await counted.store.sends("acme", "news", subjects, 0)) == known
-    assert counted.commands.taken() == {("find", "records"): 1, ("find", "sealed"): 1, ("find", "sends"): 1}
+    sent = counted.commands.taken()
+    assert sent == {("find", "records"): 1, ("find", "sealed"): 1, ("find", "sends"): 1}
+    record_property(f"{count} subjects, {known} of them known", told(sent))
     await counted.store.close()
 
 
-async def test_a_page_of_records_or_of_the_feed_is_one_command_beside_the_heads(keyring: Keyring) -> None:
+async def test_a_page_of_records_or_of_the_feed_is_one_command_beside_the_heads(
+    keyring: Keyring, record_property: Recorder
+) -> None:
     counted = Counted(keyring)
     await counted.fill(300)
     await counted.store.page("acme", None, 200)
-    assert counted.commands.taken() == {("find", "records"): 1}
+    of_records = counted.commands.taken()
+    assert of_records == {("find", "records"): 1}
     assert len(await counted.store.since("acme", START, 200)) == 200
-    assert counted.commands.taken() == {("find", "ledgers"): 1, ("find", "events"): 1}
+    of_feed = counted.commands.taken()
+    assert of_feed == {("find", "ledgers"): 1, ("find", "events"): 1}
+    record_property("200 records", told(of_records))
+    record_property("200 changes", told(of_feed))
     await counted.store.close()
 
 
 @pytest.mark.parametrize("purpose", ["offers", "news"])
-async def test_a_batch_of_decisions_asks_each_collection_once(keyring: Keyring, purpose: str) -> None:
+async def test_a_batch_of_decisions_asks_each_collection_once(
+    keyring: Keyring, purpose: str, record_property: Recorder
+) -> None:
     counted = Counted(keyring)
     await counted.fill()
     rows = [RefusalRow(f"person{number}@example.com", NOW) for number in range(0, 300, 2)]
@@ -103,10 +123,11 @@ async def test_a_batch_of_decisions_asks_each_collection_once(keyring: Keyring, 
     assert costs[0] == costs[1]
     assert costs[0][("find", "records")] == 1
     assert set(costs[0].values()) == {1}
+    record_property(f"1 decision, and 300 of which 150 are refused, of purpose {purpose}", told(costs[0]))
     await counted.store.close()
 
 
-async def test_acts_that_wait_together_share_one_transaction(keyring: Keyring) -> None:
+async def test_acts_that_wait_together_share_one_transaction(keyring: Keyring, record_property: Recorder) -> None:
     counted = Counted(keyring)
     await counted.fill()
     costs: list[dict[tuple[str, str], Any]] = []
@@ -126,6 +147,7 @@ async def test_acts_that_wait_together_share_one_transaction(keyring: Keyring) -
             ("commitTransaction", "1"): 1,
         }
     )
+    record_property("1 append, and 40 at once", told(costs[0]))
     await counted.store.close()
 
 
@@ -140,11 +162,14 @@ async def test_an_opt_out_reads_once_and_writes_in_one_transaction(keyring: Keyr
     await counted.store.close()
 
 
-async def test_a_marker_is_one_command_where_nothing_happened(keyring: Keyring) -> None:
+async def test_a_marker_is_one_command_where_nothing_happened(keyring: Keyring, record_property: Recorder) -> None:
     counted = Counted(keyring)
     await counted.fill()
     await counted.store.marker()
     counted.commands.taken()
     await counted.store.marker()
-    assert list(counted.commands.taken().values()) == [1]
+    sent = counted.commands.taken()
+    assert [name for name, _ in sent] == ["getMore"]
+    assert list(sent.values()) == [1]
+    record_property("whether anything was written", "1 getMore of the change stream")
     await counted.store.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +123,7 @@ class Load:
 
 
 async def test_a_database_that_is_killed_under_load_gives_no_wrong_answer_and_loses_no_acknowledged_refusal(
-    database: MongoServer, machines: tuple[Machine, Machine]
+    database: MongoServer, machines: tuple[Machine, Machine], record_property: Callable[[str, object], None]
 ) -> None:
     async with serving(machines) as (here, there):
         load = Load(here, there)
@@ -138,6 +138,7 @@ async def test_a_database_that_is_killed_under_load_gives_no_wrong_answer_and_lo
         load.is_over = True
         await asyncio.gather(*tasks)
         after = Counter([(await there.decide(address))["reason"] for address in load.acknowledged])
-    print(f"{len(load.acknowledged)} acknowledged, {load.unavailable} not; answers meanwhile: {dict(load.answers)}")
+    record_property("acts", f"{len(load.acknowledged)} acknowledged and all kept, {load.unavailable} not acknowledged")
+    record_property("answers", f"{KILLS} kills; {dict(load.answers)}")
     assert set(load.answers) == {"opted_out", "check_failed"}
     assert set(after) == {"opted_out"}
