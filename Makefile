@@ -24,7 +24,7 @@ unexport PREFCENTER_HOME PREFCENTER_STORE
 .PHONY: help setup setup-runtime demo serve test test-spark lint screenshots translations mutants bench contract-table soak lock clean
 
 help:  ## Show this list.
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(DEVELOPMENT) $(NODE)  ## Make .venv ready for development (PYTHON=python3.12 chooses the interpreter).
 

@@ -35,6 +35,7 @@ MAKE_TARGETS = (
     "translations",
     "mutants",
     "bench",
+    "contract-table",
     "soak",
     "lock",
     "clean",
