@@ -82,6 +82,13 @@ class RowSink(Protocol):
         """Write what is still held back; the file is whole then, and not yet on disk."""
 
 
+class BlockSink(RowSink, Protocol):
+    """An output that takes whole blocks of rows as well."""
+
+    def put(self, content: Any) -> None:
+        """Take rows that were put together already: in bytes, or in columns where the format has them."""
+
+
 class OutputFile(Protocol):
     """A file that is being written, from its beginning to its end."""
 

@@ -69,8 +69,20 @@ class DelimitedSink:
         if header is not None:
             self._file.write(self._row(header, Placed(0, tuple(added))))
 
+    def added(self, cells: tuple[str, ...]) -> bytes:
+        """The bytes that are added at the end of a record's text."""
+        added = self._added.get(cells)
+        if added is None:
+            added = self._encoding.encode_added(self._dialect.appended(cells))
+            if len(self._added) < KNOWN_MAX:
+                self._added[cells] = added
+        return added
+
     def write(self, batch: DelimitedBatch, rows: Sequence[Placed]) -> None:
         self._file.write(b"".join(self._row(batch.records[placed.place], placed) for placed in rows))
+
+    def put(self, content: bytes) -> None:
+        self._file.write(content)
 
     def finish(self) -> None:
         self._file.finish()
@@ -80,9 +92,4 @@ class DelimitedSink:
         if not placed.added and not placed.blanked:
             return self._encoding.encode(record.whole)
         text = self._lexer.blanked(record, [column.index for column in placed.blanked])
-        added = self._added.get(placed.added)
-        if added is None:
-            added = self._encoding.encode_added(self._dialect.appended(placed.added))
-            if len(self._added) < KNOWN_MAX:
-                self._added[placed.added] = added
-        return self._encoding.encode(text) + added + self._encoding.encode(record.terminator)
+        return self._encoding.encode(text) + self.added(placed.added) + self._encoding.encode(record.terminator)

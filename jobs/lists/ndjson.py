@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from jobs.lists.columns import Column, ColumnFinder, named_column
 from jobs.lists.contacts import BATCH_ROWS, Found, OutputFile, Placed, Sought
 from jobs.lists.content import Content, unreadable
+from jobs.lists.delimited import KNOWN_MAX
 from jobs.lists.encoding import file_chunks
 from jobs.lists.faults import list_fault
 from jobs.lists.packed import PackedFile
@@ -48,10 +49,7 @@ class JsonLine(NamedTuple):
 
     def cell(self, name: str) -> str:
         """A member as text: a string's characters, a number as it is written, nothing for `null` or no member."""
-        value = self.values.get(name)
-        if type(value) is str:
-            return value
-        return "" if value is None else json.dumps(value)
+        return text_of_value(self.values.get(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +126,23 @@ class NdjsonSink:
     def __init__(self, file: PackedFile, added: Sequence[str]) -> None:
         self._file = file
         self._names = [json.dumps(name, ensure_ascii=False) for name in added]
+        self._added: dict[tuple[str, ...], str] = {(): ""}
+
+    def added(self, values: tuple[str, ...]) -> str:
+        """The members that are added to a line, without a comma before them."""
+        members = self._added.get(values)
+        if members is None:
+            texts = (json.dumps(value, ensure_ascii=False) for value in values)
+            members = ",".join(f"{name}:{text}" for name, text in zip(self._names, texts, strict=True))
+            if len(self._added) < KNOWN_MAX:
+                self._added[values] = members
+        return members
 
     def write(self, batch: JsonBatch, rows: Sequence[Placed]) -> None:
         self._file.write("".join(self._row(batch.lines[placed.place], placed) for placed in rows).encode())
+
+    def put(self, content: bytes) -> None:
+        self._file.write(content)
 
     def finish(self) -> None:
         self._file.finish()
@@ -140,11 +152,16 @@ class NdjsonSink:
         for member in _to_blank(line, placed.blanked):
             text = f"{text[: member.start]}null{text[member.end :]}"
         if placed.added:
-            values = (json.dumps(value, ensure_ascii=False) for value in placed.added)
-            pairs = ",".join(f"{name}:{value}" for name, value in zip(self._names, values, strict=True))
             brace = text.rindex("}")
-            text = f"{text[:brace]}{',' if line.values else ''}{pairs}{text[brace:]}"
+            text = f"{text[:brace]}{',' if line.values else ''}{self.added(placed.added)}{text[brace:]}"
         return text + line.terminator
+
+
+def text_of_value(value: Any) -> str:
+    """A value as `DECODER` gives it, as text."""
+    if type(value) is str:
+        return value
+    return "" if value is None else json.dumps(value)
 
 
 def is_ndjson(start: bytes) -> bool:
@@ -191,7 +208,7 @@ def read_lines(content: Content, watch: Callable[[bytes], object]) -> Iterator[J
             raise list_fault(content.name, number, "record", "is not UTF-8") from None
         text = whole.rstrip("\r\n")
         if text.strip(BLANK):
-            yield JsonLine(number, text, whole[len(text) :], _values(content.name, number, text))
+            yield JsonLine(number, text, whole[len(text) :], values_of(content.name, number, text))
 
 
 def _raw_lines(content: Content, watch: Callable[[bytes], object]) -> Iterator[bytes]:
@@ -208,7 +225,7 @@ def _raw_lines(content: Content, watch: Callable[[bytes], object]) -> Iterator[b
         yield rest
 
 
-def _values(name: str, number: int, text: str) -> Mapping[str, Any]:
+def values_of(name: str, number: int, text: str) -> Mapping[str, Any]:
     """The members of the object in a line, numbers as they are written."""
     try:
         pairs = DECODER.decode(text)
@@ -230,7 +247,7 @@ def _no_constant(_: str) -> None:
 DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str, parse_constant=_no_constant)
 
 
-def _members(text: str) -> Iterator[Member]:
+def members_of(text: str) -> Iterator[Member]:
     """Where the members of an object stand in its text, which is known to be one."""
     position = _after(text, 0, "{")
     while text[position] != "}":
@@ -259,13 +276,13 @@ def _found(name: str, keys: Sequence[str], sample: Sequence[JsonLine], sought: S
     ]
     named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
     others = (None if key is None else named_column(name, 1, option, key, keys, len(keys)) for option, key in named)
-    return Found(tuple(addresses), *others)
+    return Found(tuple(addresses), *others).with_headings(keys)
 
 
 def _to_blank(line: JsonLine, columns: Sequence[Column]) -> Sequence[Member]:
     """Members from the last to the first, so that places before them stay right."""
     names = {column.heading for column in columns}
-    return [member for member in _members(line.text) if member.name in names][::-1] if names else ()
+    return [member for member in members_of(line.text) if member.name in names][::-1] if names else ()
 
 
 def _batches(lines: Iterator[JsonLine]) -> Iterator[JsonBatch]:

@@ -17,7 +17,9 @@ from jobs.lists.workbook import text_of
 from prefcenter.domain.errors import InvalidInput, InvalidList
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
     from pyarrow.parquet import ParquetFile
 
 PARQUET_FORMAT = "parquet"
@@ -46,6 +48,19 @@ class ParquetBatch:
 
     def ended(self) -> ParquetBatch:
         return self
+
+    def taken(
+        self, places: NDArray[np.int64], are_blank: Mapping[int, NDArray[np.bool_]], added: Sequence[pa.Array]
+    ) -> Sequence[pa.Array]:
+        """Some rows as columns: of a column by its index, those values are blank; others are added behind."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        rows = self.rows if len(places) == len(self) else self.rows.take(pa.array(places))
+        columns = list(rows.columns)
+        for index, blank in are_blank.items():
+            columns[index] = pc.if_else(pa.array(blank), None, columns[index])
+        return [*columns, *added]
 
 
 @dataclass(slots=True)
@@ -116,24 +131,30 @@ class ParquetSink:
         for heading in added:
             schema = schema.append(pa.field(heading, pa.string()))
         self._schema = schema
+        self.columns_added = len(added)
         self._writer = ParquetWriter(_Stream(file), schema, compression=compression)
         self._held: list[pa.RecordBatch] = []
         self._rows_held = 0
 
     def write(self, batch: ParquetBatch, rows: Sequence[Placed]) -> None:
+        import numpy as np
         import pyarrow as pa
 
-        places = [placed.place for placed in rows]
-        taken = batch.rows if len(places) == len(batch) else batch.rows.take(pa.array(places, pa.int64()))
-        columns = list(taken.columns)
-        for index in {column.index for placed in rows if placed.blanked for column in placed.blanked}:
-            columns[index] = _blanked(columns[index], index, rows)
-        columns += [
-            pa.array([placed.added[index] for placed in rows], pa.string())
-            for index in range(len(self._schema) - len(columns))
-        ]
-        self._held.append(pa.RecordBatch.from_arrays(columns, schema=self._schema))
-        self._rows_held += len(rows)
+        blanked = {column.index for placed in rows if placed.blanked for column in placed.blanked}
+        are_blank = {
+            index: np.array([any(column.index == index for column in placed.blanked) for placed in rows])
+            for index in blanked
+        }
+        added = [pa.array([placed.added[index] for placed in rows], pa.string()) for index in range(self.columns_added)]
+        self.put(batch.taken(np.array([placed.place for placed in rows], np.int64), are_blank, added))
+
+    def put(self, columns: Sequence[pa.Array]) -> None:
+        """Take rows as columns, those that are added after those of the list."""
+        import pyarrow as pa
+
+        rows = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        self._held.append(rows)
+        self._rows_held += rows.num_rows
         if self._rows_held >= ROW_GROUP_ROWS:
             self._write_group()
 
@@ -232,13 +253,24 @@ def texts_of(values: pa.Array, name: str, column: Column) -> Sequence[str]:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        texts: list[str] = values.fill_null("").to_pylist()
-        return texts
+        return _decoded(values.fill_null(""))
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         return ["" if number is None else text_of(number) for number in values.to_pylist()]
     if pa.types.is_null(values.type):
         return [""] * len(values)
     raise list_fault(name, 1, f"column {column.number}", f"holds {values.type}, which is neither text nor numbers")
+
+
+def _decoded(values: pa.Array) -> list[str]:
+    """Texts; an odd byte, which nothing keeps out of a file, is a lone surrogate, as in lists of text (PEP 383)."""
+    import pyarrow as pa
+
+    try:
+        texts: list[str] = values.to_pylist()
+    except UnicodeDecodeError:
+        octets = pa.large_binary() if pa.types.is_large_string(values.type) else pa.binary()
+        texts = [text.decode("utf-8", "surrogateescape") for text in values.cast(octets).to_pylist()]
+    return texts
 
 
 def _found(name: str, schema: pa.Schema, sample: pa.RecordBatch | None, sought: Sought) -> Found:
@@ -265,15 +297,6 @@ def _sample_records(sample: pa.RecordBatch, name: str) -> list[RawRecord]:
         except InvalidInput:
             columns.append([""] * len(values))
     return [RawRecord(number, "", cells, "") for number, cells in enumerate(zip(*columns, strict=True), 2)]
-
-
-def _blanked(values: pa.Array, index: int, rows: Sequence[Placed]) -> pa.Array:
-    """A column with nothing where a row is to have none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    are_blank = [any(column.index == index for column in placed.blanked) for placed in rows]
-    return pc.if_else(pa.array(are_blank), None, values)
 
 
 def _hashed(content: Content) -> tuple[str, int]:

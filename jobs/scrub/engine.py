@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, Protocol
 
-from jobs.lists import ContactList, OpenList
+from jobs.lists import ContactList
 from jobs.lists.inputs import open_lists
 from jobs.scrub.deciding import ColumnAnswers, Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
@@ -57,9 +57,12 @@ class RowEngine(Protocol):
     @property
     def name(self) -> str: ...
 
+    def cuts(self, contacts: ContactList) -> bool:
+        """Whether the engine takes the rows of a list itself."""
+
     async def decide_rows(
         self,
-        contacts: OpenList,
+        contacts: ContactList,
         partial: PartialDirectory | None,
         at_ms: int,
         progress: ProgressReport,
@@ -184,9 +187,8 @@ class _Job:
             return True
 
     async def _rows(self, partial: PartialDirectory | None) -> RowsResult:
-        plain = self._plain_list()
-        if self.engine is not None and plain is not None:
-            return await self.engine.decide_rows(plain, partial, self.at_ms, self.progress, self.stamps)
+        if self.engine is not None and self.engine.cuts(self.contacts):
+            return await self.engine.decide_rows(self.contacts, partial, self.at_ms, self.progress, self.stamps)
         links = row_links(self.plan, self.contacts.found, self._links_of())
         taker = NoFiles() if partial is None else RowFiles(self.contacts, partial, links)
         answers = answers_of(self.engine, self.decider, self.plan.purpose, self.at_ms)
@@ -198,13 +200,6 @@ class _Job:
         if self.stamps is None:
             return None
         return one_by_one(self.stamps) if self.engine is None else self.engine.links_of(self.stamps)
-
-    def _plain_list(self) -> OpenList | None:
-        """The list, if it is one that row engines cut: one file of text, with one column of addresses."""
-        plan, contacts = self.plan, self.contacts
-        asks_for_more = plan.addresses or plan.audience_column or plan.dedupe or self.employers
-        is_plain = not asks_for_more and isinstance(contacts, OpenList) and contacts.content.is_plain_file
-        return contacts if is_plain and isinstance(contacts, OpenList) else None
 
     def _rejected_domains(self, partial: PartialDirectory) -> Sequence[DomainCount]:
         rejected = partial.place / f"{Output.REJECTED}{self.contacts.suffix}"

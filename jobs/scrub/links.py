@@ -22,10 +22,9 @@ LinksOf: TypeAlias = Callable[[Sequence[str]], Sequence[tuple[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class RowLinks:
-    """The links of kept rows, for the addresses in their email column, which is at `place` of those asked about."""
+    """The links of kept rows, for the addresses in their email column."""
 
     links_of: LinksOf
-    place: int
     column: Column
 
     def added_to(self, kept: Sequence[Placed], batch: RowBatch) -> list[Placed]:
@@ -67,8 +66,13 @@ def row_links(plan: ScrubPlan, found: Found, links_of: LinksOf | None) -> RowLin
     """The links of a list's rows, of which one column holds email addresses."""
     if links_of is None:
         return None
+    return RowLinks(links_of, found.addresses[email_place(plan)])
+
+
+def email_place(plan: ScrubPlan) -> int:
+    """Which of the columns of addresses is the one of email addresses, in a plan with links."""
     (place,) = _email_places(plan)
-    return RowLinks(links_of, place, found.addresses[place])
+    return place
 
 
 def _email_places(plan: ScrubPlan) -> list[int]:

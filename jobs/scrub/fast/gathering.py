@@ -1,82 +1,137 @@
-"""Putting the records of a block into one output: their bytes as they stand, with cells added before the line end."""
+"""Putting the records of a block into one output: their bytes as they stand, some cells blanked, others added."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.scrub.fast.answers import Answered
-from jobs.scrub.fast.cells import Octets
-from jobs.scrub.fast.splitting import Records
+from jobs.scrub.fast.blocks import Decided
+from jobs.scrub.fast.cells import Numbers, Octets
+from jobs.scrub.fast.records import Records
+from jobs.scrub.fast.row_kinds import Kinds
+from jobs.scrub.tally import Output
 from prefcenter.security.compiled import compiled
 from prefcenter.security.vector_digests import Forms
 
 Taken: TypeAlias = NDArray[np.bool_]
 
 
-def gathered(records: Records, codes: Answered, is_taken: Sequence[bool], added: Sequence[bytes]) -> bytes:
-    """The records whose outcome is taken, in their order; `added` are the bytes to add for each outcome."""
-    return _with_added(records, codes, np.array(is_taken, np.bool_)[codes], added)
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What happens to a record on its way to an output: bytes to add to it, and wanted columns to blank."""
+
+    is_taken: bool
+    added: bytes = b""
+    blanked: frozenset[int] = frozenset()
 
 
-def gathered_each(records: Records, is_taken: Taken, added: Sequence[bytes]) -> bytes:
-    """The records that are taken, in their order, each with bytes of its own added."""
-    numbers = np.zeros(len(records), np.uint32)
-    numbers[is_taken] = np.arange(len(added))
-    return _with_added(records, numbers, is_taken, added)
+def changes_for(output: Output, decided: Decided, added: Callable[[tuple[str, ...]], bytes]) -> list[Changes]:
+    """What happens to each kind of row on its way to an output; `added` makes the bytes of the cells to add."""
+    return [
+        Changes(True, added(row.added), decided.blanked(row)) if row.outcome.output is output else Changes(False)
+        for row in decided.rows
+    ]
 
 
-def _with_added(
-    records: Records, numbers: NDArray[np.unsignedinteger[Any]], taken: Taken, added: Sequence[bytes]
-) -> bytes:
-    """The records that are taken; the number of each says which bytes are added to it."""
-    cells = Forms.of(added)
-    out = np.empty(_room(records.ends, numbers, taken, cells.offsets), np.uint8)
-    _gather(records.octets, records.ends, records.text_ends, numbers, taken, cells.octets, cells.offsets, out)
-    return out.tobytes()
+def gathered(
+    records: Records,
+    kinds: Kinds,
+    changes: Sequence[Changes],
+    blank: bytes = b"",
+    further: Sequence[bytes] | None = None,
+) -> tuple[bytes, int]:
+    """The records that are taken, in their order, and how many they are.
+
+    `changes` are by kind of record; `blank` stands in blanked cells. `further` is added to each that is taken, behind
+    what is added to its kind.
+    """
+    taken = np.array([each.is_taken for each in changes], np.bool_)[kinds]
+    blanked = np.zeros((len(changes), len(records.starts)), np.bool_)
+    for kind, each in enumerate(changes):
+        blanked[kind, list(each.blanked)] = True
+    numbers, texts = kinds, [each.added for each in changes]
+    if further is not None:
+        numbers = np.zeros(len(kinds), np.int64)
+        numbers[taken] = np.arange(len(further))
+        texts = [texts[kind] + more for kind, more in zip(kinds[taken].tolist(), further, strict=True)]
+    added = Forms.of(texts)
+    is_changed = blanked.any(axis=1)[kinds] | np.diff(added.offsets).astype(np.bool_)[numbers]
+    room = _room(records.begins, records.ends, kinds, numbers, taken, added.offsets, blanked, len(blank))
+    out = np.empty(room, np.uint8)
+    size, rows = _gather(
+        records.octets, records.begins, records.ends, records.text_ends, records.starts, records.stops, kinds, numbers,
+        taken, is_changed, added.octets, added.offsets, blanked, np.frombuffer(blank, np.uint8), out,
+    )  # fmt: skip
+    return out[:size].tobytes(), rows
 
 
 @compiled
-def _room(ends: NDArray[np.int64], codes: Answered, taken: Taken, offsets: NDArray[np.int64]) -> int:
-    room, start = 0, 0
+def _room(
+    begins: Numbers, ends: Numbers, kinds: Kinds, numbers: Numbers, taken: Taken, offsets: Numbers, blanked: Taken,
+    blank_size: int,
+) -> int:  # fmt: skip
+    room = 0
     for row in range(ends.size):
         if taken[row]:
-            room += ends[row] - start + offsets[codes[row] + 1] - offsets[codes[row]]
-        start = ends[row]
+            room += ends[row] - begins[row] + offsets[numbers[row] + 1] - offsets[numbers[row]]
+            for column in range(blanked.shape[1]):
+                room += blank_size * blanked[kinds[row], column]
     return room
 
 
 @compiled
 def _gather(
-    octets: Octets, ends: NDArray[np.int64], text_ends: NDArray[np.int64], codes: Answered, taken: Taken,
-    added: Octets, offsets: NDArray[np.int64], out: Octets,
-) -> None:  # fmt: skip
-    place, start, row = 0, 0, 0
+    octets: Octets, begins: Numbers, ends: Numbers, text_ends: Numbers, starts: Numbers, stops: Numbers,
+    kinds: Kinds, numbers: Numbers, taken: Taken, is_changed: Taken, added: Octets, offsets: Numbers, blanked: Taken,
+    blank: Octets, out: Octets,
+) -> tuple[int, int]:  # fmt: skip
+    place, row, count = 0, 0, 0
     while row < ends.size:
         if not taken[row]:
-            start = ends[row]
             row += 1
             continue
-        first, last = offsets[codes[row]], offsets[codes[row] + 1]
-        if first == last:
-            # Neighbours to which nothing is added are one piece.
-            while row < ends.size and taken[row] and offsets[codes[row]] == offsets[codes[row] + 1]:
+        kind, number, start = kinds[row], numbers[row], begins[row]
+        if not is_changed[row]:
+            # Neighbours that stay as they are are one piece.
+            end = begins[row]
+            while row < ends.size and taken[row] and not is_changed[row] and begins[row] == end:
+                end = ends[row]
                 row += 1
-            size = ends[row - 1] - start
-            out[place : place + size] = octets[start : start + size]
-            place += size
-            start = ends[row - 1]
+                count += 1
+            place = _copy(octets, start, end, out, place)
             continue
-        size = text_ends[row] - start
-        out[place : place + size] = octets[start : start + size]
-        place += size
-        out[place : place + last - first] = added[first:last]
-        place += last - first
-        size = ends[row] - text_ends[row]
-        out[place : place + size] = octets[text_ends[row] : ends[row]]
-        place += size
-        start = ends[row]
+        while True:
+            cell = _next_blanked(starts, stops, row, blanked[kind], start)
+            if cell < 0:
+                break
+            place = _copy(octets, start, starts[cell, row], out, place)
+            place = _copy(blank, 0, blank.size, out, place)
+            start = stops[cell, row]
+        place = _copy(octets, start, text_ends[row], out, place)
+        place = _copy(added, offsets[number], offsets[number + 1], out, place)
+        place = _copy(octets, text_ends[row], ends[row], out, place)
         row += 1
+        count += 1
+    return place, count
+
+
+@compiled
+def _next_blanked(starts: Numbers, stops: Numbers, row: int, blanked: Taken, place: int) -> int:
+    """The first cell to blank that begins at a place or later and holds anything; -1 where there is none."""
+    first = -1
+    for column in range(blanked.size):
+        start = starts[column, row]
+        is_due = blanked[column] and start >= place and stops[column, row] > start
+        if is_due and (first < 0 or start < starts[first, row]):
+            first = column
+    return first
+
+
+@compiled
+def _copy(octets: Octets, start: int, end: int, out: Octets, place: int) -> int:
+    out[place : place + end - start] = octets[start:end]
+    return place + end - start

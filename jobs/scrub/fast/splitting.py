@@ -6,60 +6,24 @@ block; nothing is copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from jobs.scrub.fast.cells import Cells, Numbers, Octets, decoded_utf8
+from jobs.scrub.fast.cells import Numbers, Octets
+from jobs.scrub.fast.records import BARE, QUOTED, WOVEN, Records
 from prefcenter.security.compiled import compiled
 
 QUOTE, RETURN, NEWLINE = b'"\r\n'
-BARE, QUOTED, WOVEN = range(3)
-"""How a cell is written; one that is woven has quotes inside or text after the closing one."""
-
 CUT_OFF, LEFT_OPEN = -1, -2
-SHORTEST_RECORD_OCTETS = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
-    """The complete records at the start of a block, which are `used` bytes of it.
+def split(octets: Octets, delimiter: str, columns: Sequence[int], *, is_last: bool) -> tuple[Records, bool]:
+    """Cut a block that begins with a record, and tell whether a quote is left open in it.
 
-    Record i is `octets[ends[i - 1]:ends[i]]`, its text ends at `text_ends[i]`, and it has `widths[i]` cells. The cells
-    of wanted column c begin at `starts[c]` and end at `stops[c]`, without quotes; `written[c]` says how.
+    `columns` are those wanted, each once; `is_last`: nothing comes after the block. A cell is woven that has quotes
+    inside or text after the closing one.
     """
-
-    octets: Octets
-    used: int
-    ends: Numbers
-    text_ends: Numbers
-    widths: Numbers
-    starts: Numbers
-    stops: Numbers
-    written: Octets
-    is_left_open: bool
-
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    def cells(self, wanted: int, rows: Numbers, decode: Callable[[bytes], str] = decoded_utf8) -> Cells:
-        """The cells of a wanted column in some records; those that are woven stand unwoven behind the block."""
-        starts, stops = self.starts[wanted][rows], self.stops[wanted][rows]
-        woven = np.flatnonzero(self.written[wanted][rows] == WOVEN)
-        if not len(woven):
-            return Cells(self.octets, starts, stops, decode)
-        texts = [_unwoven(self.octets[starts[row] : stops[row]].tobytes()) for row in woven.tolist()]
-        sizes = np.array([len(text) for text in texts], np.int64)
-        starts, stops = starts.copy(), stops.copy()
-        stops[woven] = len(self.octets) + np.cumsum(sizes)
-        starts[woven] = stops[woven] - sizes
-        octets = np.concatenate([self.octets, np.frombuffer(b"".join(texts), np.uint8)])
-        return Cells(octets, starts, stops, decode)
-
-
-def split(octets: Octets, delimiter: str, columns: tuple[int, ...], *, is_last: bool) -> Records:
-    """Cut a block that begins with a record; `is_last`: nothing comes after it."""
     most = _count_ends(octets) + 1
     slots = np.full(max(columns) + 1, -1, np.int64)
     slots[list(columns)] = np.arange(len(columns))
@@ -69,10 +33,12 @@ def split(octets: Octets, delimiter: str, columns: tuple[int, ...], *, is_last: 
     count, used, is_left_open = _split(
         octets, ord(delimiter), slots, is_last, ends, text_ends, widths, starts, stops, written
     )
-    return Records(
-        octets, used, ends[:count], text_ends[:count], widths[:count], starts[:, :count], stops[:, :count],
-        written[:, :count], is_left_open,
+    begins = np.concatenate([np.zeros(1, np.int64), ends[:count]])[:count]
+    records = Records(
+        octets, used, begins, ends[:count], text_ends[:count], widths[:count], starts[:, :count], stops[:, :count],
+        written[:, :count], _unwoven,
     )  # fmt: skip
+    return records, is_left_open
 
 
 def _unwoven(cell: bytes) -> bytes:
@@ -114,8 +80,7 @@ def _split(
         if how == QUOTED and place > closing:
             how = WOVEN
         if column < slots.size and slots[column] >= 0:
-            inner = 1 if how == QUOTED else 0
-            starts[slots[column], count], stops[slots[column], count] = start + inner, place - inner
+            starts[slots[column], count], stops[slots[column], count] = start, place
             written[slots[column], count] = how
         column += 1
         if place < size and octets[place] == delimiter:

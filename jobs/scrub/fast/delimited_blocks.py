@@ -1,0 +1,99 @@
+"""Blocks of delimited text: its bytes, cut into records by compiled code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.lists import OpenList
+from jobs.lists.delimited import DelimitedSink
+from jobs.lists.records import MAX_RECORD_BYTES
+from jobs.scrub.engine import HandedBack
+from jobs.scrub.fast.blocks import Decided, LinkColumn, Part, TextSource
+from jobs.scrub.fast.cells import Cells, Numbers
+from jobs.scrub.fast.gathering import changes_for, gathered
+from jobs.scrub.fast.records import Records
+from jobs.scrub.fast.splitting import split
+from jobs.scrub.links import NO_LINKS
+from jobs.scrub.tally import Output
+
+ASCII_SUPERSETS = frozenset(
+    {
+        "utf-8", "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "koi8_r",
+        "mac_roman",
+    }
+)  # fmt: skip
+"""Encodings in which every byte below 128 is that character, wherever it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedBlock:
+    """Records of a list."""
+
+    contacts: OpenList
+    records: Records
+    bytes_read: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def whole_rows(self) -> Numbers:
+        return np.flatnonzero(self.records.widths == self.contacts.width)
+
+    def cells(self, wanted: int, rows: Numbers) -> Cells:
+        return self.records.cells(wanted, rows, _decoder(self.contacts))
+
+    def part(self, sink: DelimitedSink, output: Output, decided: Decided) -> Part:
+        changes = changes_for(output, decided, sink.added)
+        links = self._links_of_kept(decided, decided.links) if output is Output.KEPT and decided.links else None
+        return Part(*gathered(self.records, decided.kinds, changes, further=links))
+
+    def _links_of_kept(self, decided: Decided, links: LinkColumn) -> Sequence[bytes]:
+        """The links of each kept row; they are empty where its email address may not be used."""
+        wanted = decided.wanted[links.address]
+        is_usable = np.array([wanted not in decided.blanked(row) for row in decided.rows], np.bool_)
+        kept = np.flatnonzero(decided.are_taken(Output.KEPT))
+        usable = is_usable[decided.kinds[kept]]
+        made = iter(links.stamps.appended(self.cells(wanted, kept[usable]), self.contacts))
+        none = self.contacts.encoding.encode_added(self.contacts.dialect.appended(NO_LINKS))
+        return [next(made) if is_made else none for is_made in usable.tolist()]
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedBlocks:
+    """A list in an encoding of which ASCII is a part, in blocks of about so many bytes."""
+
+    contacts: OpenList
+    octets_a_block: int
+
+    def of(self, columns: Sequence[int]) -> Iterator[DelimitedBlock]:
+        """Blocks with the cells of these columns. Raises HandedBack for a record that the lists' reader refuses."""
+        contacts, skipped = self.contacts, self._octets_before_rows()
+        rest, bytes_read = b"", 0
+        for chunk, is_last in TextSource(contacts.content, contacts.sha256).chunks(self.octets_a_block):
+            bytes_read += len(chunk)
+            octets = np.frombuffer(rest + chunk, np.uint8)[skipped:]
+            skipped = max(0, skipped - len(rest) - len(chunk))
+            records, is_left_open = split(octets, contacts.dialect.delimiter, columns, is_last=is_last)
+            if is_left_open or _longest(records) > MAX_RECORD_BYTES:
+                raise HandedBack
+            if len(records):
+                yield DelimitedBlock(contacts, records, bytes_read)
+            rest = octets[records.used :].tobytes()
+
+    def _octets_before_rows(self) -> int:
+        contacts, encode = self.contacts, self.contacts.encoding.encode
+        header = b"" if contacts.header is None else encode(contacts.header.whole)
+        return len(contacts.encoding.bom) + len(encode(contacts.prologue)) + len(header)
+
+
+def _longest(records: Records) -> int:
+    """The size of the longest record, of which one may be what is left of the block."""
+    return int((records.text_ends - records.begins).max(initial=len(records.octets) - records.used))
+
+
+def _decoder(contacts: OpenList) -> Callable[[bytes], str]:
+    encoding = contacts.encoding
+    return lambda cell: cell.decode(encoding.name, encoding.errors)

@@ -1,0 +1,110 @@
+"""Blocks of newline-delimited JSON: its bytes, cut into lines by compiled code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.lists.ndjson import BYTE_ORDER_MARK, NdjsonList, NdjsonSink, members_of, values_of
+from jobs.lists.records import MAX_RECORD_BYTES
+from jobs.scrub.engine import HandedBack
+from jobs.scrub.fast.blocks import Decided, Part, TextSource
+from jobs.scrub.fast.cells import Cells, Numbers
+from jobs.scrub.fast.gathering import changes_for, gathered
+from jobs.scrub.fast.json_lines import ODD, split_lines
+from jobs.scrub.fast.records import EMPTY, WOVEN, Records
+from jobs.scrub.tally import Output
+from prefcenter.domain.errors import InvalidList
+
+BLANK = b"null"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBlock:
+    """Lines of a list."""
+
+    records: Records
+    bytes_read: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def whole_rows(self) -> Numbers:
+        return np.arange(len(self))
+
+    def cells(self, wanted: int, rows: Numbers) -> Cells:
+        return self.records.cells(wanted, rows, _decoded)
+
+    def part(self, sink: NdjsonSink, output: Output, decided: Decided) -> Part:
+        """Kinds are doubled, for the first member of a line that had none has no comma before it."""
+        further = changes_for(output, decided, lambda values: _members_after(b",", sink, values))
+        first = changes_for(output, decided, lambda values: _members_after(b"", sink, values))
+        kinds = decided.kinds + len(decided.rows) * (self.records.widths == 0)
+        return Part(*gathered(self.records, kinds, [*further, *first], BLANK))
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBlocks:
+    """A list of lines with objects, in blocks of about so many bytes."""
+
+    contacts: NdjsonList
+    octets_a_block: int
+
+    def of(self, columns: Sequence[int]) -> Iterator[JsonBlock]:
+        """Blocks with the cells of these columns. Raises HandedBack for a line that the lists' reader refuses."""
+        names = [self.contacts.keys[column] for column in columns]
+        rest, bytes_read = b"", 0
+        for chunk, is_last in TextSource(self.contacts.content, self.contacts.sha256).chunks(self.octets_a_block):
+            skipped = len(BYTE_ORDER_MARK) if not bytes_read and chunk.startswith(BYTE_ORDER_MARK) else 0
+            bytes_read += len(chunk)
+            octets = np.frombuffer(rest + chunk, np.uint8)[skipped:]
+            records = split_lines(octets, names, is_last=is_last)
+            _require_readable(records, skipped)
+            for row in np.flatnonzero(records.widths == ODD).tolist():
+                _read(records, row, names)
+            if len(records):
+                yield JsonBlock(records, bytes_read)
+            rest = octets[records.used :].tobytes()
+
+
+def _members_after(comma: bytes, sink: NdjsonSink, values: tuple[str, ...]) -> bytes:
+    return comma + sink.added(values).encode() if values else b""
+
+
+def _require_readable(records: Records, skipped: int) -> None:
+    """Raise HandedBack for a line that is too long, with what was skipped before the first, and for one of no text."""
+    longest = (records.ends - records.begins).max(initial=len(records.octets) - records.used)
+    if longest + skipped > MAX_RECORD_BYTES:
+        raise HandedBack
+    text = records.octets[: records.used].tobytes()
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            raise HandedBack from None
+
+
+def _read(records: Records, row: int, names: Sequence[str]) -> None:
+    """Put down what the lists' reader tells of a line. Raises HandedBack for one that it refuses."""
+    begin = int(records.begins[row])
+    text = records.octets[begin : records.ends[row]].tobytes().decode().rstrip("\r\n")
+    try:
+        values = values_of("", 0, text)
+    except InvalidList:
+        raise HandedBack from None
+
+    def place(character: int) -> int:
+        return begin + len(text[:character].encode())
+
+    for member in members_of(text):
+        if member.name in names:
+            column = names.index(member.name)
+            records.starts[column, row], records.stops[column, row] = place(member.start), place(member.end)
+            records.written[column, row] = EMPTY if values[member.name] is None else WOVEN
+    records.widths[row], records.text_ends[row] = len(values), place(text.rindex("}"))
+
+
+def _decoded(cell: bytes) -> str:
+    return cell.decode("utf-8", "surrogatepass")
