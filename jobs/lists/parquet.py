@@ -26,10 +26,10 @@ PARQUET_FORMAT = "parquet"
 PARQUET_SUFFIX = ".parquet"
 PARQUET_SIGNATURE = b"PAR1"
 SAMPLE_ROWS = 500
-BATCH_ROWS = 1 << 13
-"""More than of other formats, since a batch costs as much as hundreds of rows of it."""
+BATCH_ROWS, BATCH_BYTES = 1 << 15, 1 << 24
+"""More than of other formats, since a batch costs as much as hundreds of rows of it; fewer where rows are long."""
 
-ROW_GROUP_ROWS = 1 << 16
+ROW_GROUP_ROWS, ROW_GROUP_BYTES = 1 << 16, 1 << 26
 UNCOMPRESSED = "NONE"
 
 
@@ -71,6 +71,7 @@ class ParquetList:
     schema: pa.Schema
     compression: str
     rows: int
+    row_bytes: int
     found: Found
     sha256: str
     size: int
@@ -87,7 +88,7 @@ class ParquetList:
     def batches(self) -> Iterator[ParquetBatch]:
         read = 0
         with self.content.open() as stream:
-            for batch in _batches(self.content, stream, BATCH_ROWS):
+            for batch in _batches(self.content, stream, self._rows_within(BATCH_ROWS, BATCH_BYTES)):
                 read += batch.num_rows
                 self.bytes_read = self.size * read // max(1, self.rows)
                 yield ParquetBatch(batch, self.name)
@@ -100,7 +101,12 @@ class ParquetList:
         if taken:
             raise list_fault(self.name, 1, "header", f"has a column {min(taken)} already; drop it first")
         blankable = () if len(self.found.addresses) == 1 else self.found.addresses
-        return ParquetSink(file, self.schema, self.compression, added, blankable)
+        group_rows = self._rows_within(ROW_GROUP_ROWS, ROW_GROUP_BYTES)
+        return ParquetSink(file, self.schema, self.compression, added, blankable, group_rows)
+
+    def _rows_within(self, rows: int, size: int) -> int:
+        """So many rows, or as many of the usual length as are that long together, so that memory is bounded."""
+        return max(1, min(rows, size // max(1, self.row_bytes)))
 
     def headings(self) -> Sequence[str]:
         return [f"{column.name} {column.type}" for column in self.schema]
@@ -113,7 +119,7 @@ class ParquetList:
 
 
 class ParquetSink:
-    """An output with the schema of the list, in row groups of 65,536 rows."""
+    """An output with the schema of the list, in row groups of at least so many rows but for the last."""
 
     def __init__(
         self,
@@ -122,6 +128,7 @@ class ParquetSink:
         compression: str,
         added: Sequence[str],
         blankable: Sequence[Column],
+        group_rows: int,
     ) -> None:
         import pyarrow as pa
         from pyarrow.parquet import ParquetWriter
@@ -135,6 +142,7 @@ class ParquetSink:
         self._writer = ParquetWriter(_Stream(file), schema, compression=compression)
         self._held: list[pa.RecordBatch] = []
         self._rows_held = 0
+        self._group_rows = group_rows
 
     def write(self, batch: ParquetBatch, rows: Sequence[Placed]) -> None:
         import numpy as np
@@ -155,7 +163,7 @@ class ParquetSink:
         rows = pa.RecordBatch.from_arrays(columns, schema=self._schema)
         self._held.append(rows)
         self._rows_held += rows.num_rows
-        if self._rows_held >= ROW_GROUP_ROWS:
+        if self._rows_held >= self._group_rows:
             self._write_group()
 
     def finish(self) -> None:
@@ -165,7 +173,7 @@ class ParquetSink:
     def _write_group(self) -> None:
         import pyarrow as pa
 
-        self._writer.write_table(pa.Table.from_batches(self._held, self._schema), row_group_size=2 * ROW_GROUP_ROWS)
+        self._writer.write_table(pa.Table.from_batches(self._held, self._schema), row_group_size=2 * self._group_rows)
         self._held, self._rows_held = [], 0
 
 
@@ -219,7 +227,9 @@ def _opened(content: Content) -> ParquetList:
     has_columns = metadata.num_row_groups and len(schema)
     compression = metadata.row_group(0).column(0).compression if has_columns else "SNAPPY"
     compression = UNCOMPRESSED if compression == "UNCOMPRESSED" else compression
-    return ParquetList(content, schema, compression, metadata.num_rows, Found((), None, None), sha256, size)
+    unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+    row_bytes = unpacked // max(1, metadata.num_rows)
+    return ParquetList(content, schema, compression, metadata.num_rows, row_bytes, Found((), None, None), sha256, size)
 
 
 def _parquet_file(content: Content, stream: Any) -> ParquetFile:

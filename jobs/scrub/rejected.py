@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from jobs.lists import Column, ContactList, RowBatch
@@ -21,7 +20,7 @@ from prefcenter.domain.terms import Channel
 
 FEWEST_SHOWN = 5
 MOST_SHOWN = 10
-BATCHES_READ_MAX = 200
+ROWS_READ_MAX = 200_000
 DISTINCT_MAX = 20_000
 OTHER = "other"
 DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}")
@@ -45,9 +44,19 @@ def rejected_domains(path: Path, plan: ScrubPlan, contacts: ContactList) -> Sequ
     if not columns:
         return []
     with reopen_list(path, Found(tuple(columns), None, None), contacts.described()) as rejected:
-        batches = islice(rejected.batches(), BATCHES_READ_MAX)
+        batches = _first(rejected.batches(), ROWS_READ_MAX)
         counted = _counted(domain for batch in batches for domain in _domains(batch, rejected.found.addresses))
     return _merged(counted)
+
+
+def _first(batches: Iterator[RowBatch], rows: int) -> Iterator[RowBatch]:
+    """Batches as long as they begin among so many rows."""
+    read = 0
+    for batch in batches:
+        if read >= rows:
+            return
+        yield batch
+        read += len(batch)
 
 
 def _domains(batch: RowBatch, columns: Sequence[Column]) -> Iterator[str]:

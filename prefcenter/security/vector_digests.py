@@ -98,16 +98,17 @@ class VectorKey:
         """The digest of each form, in order."""
         if not register_functions():
             return one_by_one(self.match_key, forms)
-        high, low = np.empty(len(forms), np.uint64), np.empty(len(forms), np.uint64)
-        _digest_all(forms.octets, forms.offsets, *self._states, high, low)
+        halves = np.empty((2, len(forms)), np.uint64)
+        _digest_all(forms.octets, forms.offsets, *self._states, halves)
+        high, low = halves.view(">u8").astype(np.uint64)
         return DigestArray(high, low)
 
     @cached_property
-    def _states(self) -> tuple[Octets, Octets]:
-        """What the inner and the outer hash have come to after the padded key."""
+    def _states(self) -> tuple[Halves, Halves]:
+        """What the inner and the outer hash have come to after the padded key, in words that are quickly copied."""
         key = self.match_key.ljust(SHA256_BLOCK_BYTES, b"\0")
         pads = (np.frombuffer(bytes(octet ^ pad for octet in key), np.uint8) for pad in (INNER_PAD, OUTER_PAD))
-        inner, outer = (_state_after(pad) for pad in pads)
+        inner, outer = (_state_after(pad).view(np.uint64) for pad in pads)
         return inner, outer
 
     def __repr__(self) -> str:
@@ -130,8 +131,9 @@ def _state_after(block: Octets) -> Octets:
 
 
 @compiled
-def _digest_all(octets: Octets, offsets: Offsets, inner: Octets, outer: Octets, high: Halves, low: Halves) -> None:
-    state, hashed = np.empty(SHA256_STATE_BYTES, np.uint8), np.empty(SHA256_BYTES, np.uint8)
+def _digest_all(octets: Octets, offsets: Offsets, inner: Halves, outer: Halves, halves: Halves) -> None:
+    """The first two words of each digest, in the order of their bytes."""
+    state, hashed = np.empty_like(inner), np.empty(SHA256_BYTES // 8, np.uint64)
     first, at_state, at_hashed = octets.ctypes.data, state.ctypes.data, hashed.ctypes.data
     for index in range(offsets.size - 1):
         state[:] = inner
@@ -140,8 +142,4 @@ def _digest_all(octets: Octets, offsets: Offsets, inner: Octets, outer: Octets, 
         state[:] = outer
         _update(at_state, at_hashed, np.uintp(SHA256_BYTES))
         _finish(at_hashed, at_state)
-        upper, lower = np.uint64(0), np.uint64(0)
-        for place in range(8):
-            upper = (upper << np.uint64(8)) | np.uint64(hashed[place])
-            lower = (lower << np.uint64(8)) | np.uint64(hashed[8 + place])
-        high[index], low[index] = upper, lower
+        halves[0, index], halves[1, index] = hashed[0], hashed[1]

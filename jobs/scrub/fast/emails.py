@@ -26,7 +26,7 @@ MARKS = "_!#$%&'*+/=?^{|}~`"
 _EXACT, _MAILBOX, _DOMAIN = int(DigestKind.EXACT), int(DigestKind.MAILBOX), int(DigestKind.DOMAIN)
 
 OTHER, LETTER, DIGIT, DASH, ATEXT, PERIOD, AT_SIGN = range(7)
-"""Classes of characters, as the columns of `TRANSITIONS`."""
+"""Classes of characters, as the places in a row of `STEPS`."""
 
 ATOM_START, ATOM, FIRST_START, FIRST, FIRST_DASH, LABEL_START, LETTERS, MIXED, LABEL_DASH, REFUSED = range(10)
 """How far an address has been read: local part, first label of the domain, further labels; `LETTERS` may be the end."""
@@ -43,8 +43,13 @@ _NEXT = {
     LABEL_DASH: {LETTER: MIXED, DIGIT: MIXED},
     REFUSED: {},
 }
-TRANSITIONS = np.array([[_NEXT[at].get(read, REFUSED) for read in range(7)] for at in range(10)], np.uint8)
+CLASSES_A_STATE = 8
+"""A row of the table: states are told by where their rows begin, so that a step is one addition and one look."""
 
+STEPS = np.array(
+    [CLASSES_A_STATE * _NEXT[at].get(read, REFUSED) for at in range(10) for read in range(CLASSES_A_STATE)], np.uint8
+)
+ENDED = CLASSES_A_STATE * LETTERS
 
 _UNREAD, _PLAIN, _BLANK = range(3)
 
@@ -98,10 +103,11 @@ def parent_forms(domains: Cells) -> tuple[Forms, Numbers]:
 
 
 class _Syntax(NamedTuple):
-    """The syntax of plain addresses: the class of each byte, the table that reads them, the refused last labels."""
+    """The syntax of plain addresses: the class of each byte, its lower case, how to read on, refused last labels."""
 
     classes: Octets
-    transitions: Octets
+    lowered: Octets
+    steps: Octets
     labels: Octets
     label_ends: Numbers
 
@@ -110,7 +116,8 @@ class _Syntax(NamedTuple):
 def _syntax() -> _Syntax:
     labels = Forms.of([label.encode("ascii") for label in sorted(SPECIAL_USE_LABELS)])
     classes = np.array([_class_of(chr(octet)) for octet in range(256)], np.uint8)
-    return _Syntax(classes, TRANSITIONS, labels.octets, labels.offsets)
+    lowered = np.arange(256, dtype=np.uint8) | np.where(classes == LETTER, CASE_BIT, 0).astype(np.uint8)
+    return _Syntax(classes, lowered, STEPS, labels.octets, labels.offsets)
 
 
 def _class_of(character: str) -> int:
@@ -160,20 +167,18 @@ def _exacts(
 @compiled
 def _exact(octets: Octets, start: int, end: int, syntax: _Syntax, out: Octets, place: int) -> int:
     """Copy an address in lower case and give the place of its `@`; -1 where it is not plain."""
-    at, label, reading = -1, place, np.uint8(ATOM_START)
+    at, label, reading = start, start, np.uint8(CLASSES_A_STATE * ATOM_START)
+    moved = place - start
     for source in range(start, end):
         octet = octets[source]
         read = syntax.classes[octet]
-        reading = syntax.transitions[reading, read]
-        if read == AT_SIGN:
-            at = place
-        if read == PERIOD:
-            label = place + 1
-        out[place] = octet | CASE_BIT if read == LETTER else octet
-        place += 1
-    if reading != LETTERS or _is_special(out, label, place, syntax.labels, syntax.label_ends):
+        reading = syntax.steps[reading + read]
+        at = source if read == AT_SIGN else at
+        label = source + 1 if read == PERIOD else label
+        out[moved + source] = syntax.lowered[octet]
+    if reading != ENDED or _is_special(out, moved + label, moved + end, syntax.labels, syntax.label_ends):
         return -1
-    return at
+    return moved + at
 
 
 @compiled
@@ -202,10 +207,16 @@ def _mailboxes(
             local, at, domain, known = domain, host_at - 1, host_at, host
         provider = 0 if known == NOWHERE else tables.provider[known]
         out[place] = _MAILBOX
-        begin = place + 1
-        _copy(exacts, local, at, out, begin)
-        size = _local(out, begin, at - local, provider, tables)
-        place = begin
+        begin = place = place + 1
+        size = at - local if provider else _without_tag(exacts, local, at - local, PLUS)
+        if not provider and size == at - local:
+            # Most addresses are at no provider with rules and have no tag: they are their own mailboxes.
+            offsets[index + 1] = _copy(exacts, local, end, out, place)
+            place = offsets[index + 1]
+            continue
+        _copy(exacts, local, local + size, out, begin)
+        if provider:
+            size = _local(out, begin, size, provider, tables)
         if size == at - local or _is_dot_atom(out, begin, size):
             out[begin + size] = AT
             place = begin + size + 1
@@ -219,10 +230,8 @@ def _mailboxes(
 
 @compiled
 def _copy(octets: Octets, start: int, end: int, out: Octets, place: int) -> int:
-    for source in range(start, end):
-        out[place] = octets[source]
-        place += 1
-    return place
+    out[place : place + end - start] = octets[start:end]
+    return place + end - start
 
 
 @compiled
@@ -262,8 +271,6 @@ def _number_of(octets: Octets, start: int, end: int, hashed: np.uint64, tables: 
 @compiled
 def _local(octets: Octets, start: int, size: int, provider: int, tables: AliasTables) -> int:
     """Apply a provider's rules to a local part until nothing changes; gives its size."""
-    if provider == 0:
-        return _without_tag(octets, start, size, PLUS)
     size = _local_once(octets, start, size, provider, tables)
     while True:
         again = _local_once(octets, start, size, provider, tables)

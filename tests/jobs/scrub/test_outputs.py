@@ -69,15 +69,17 @@ def test_a_full_disk_leaves_nothing_whatever_the_format(tmp_path: Path, suffix: 
 def test_a_killed_scrub_of_another_format_leaves_nothing_but_what_the_next_one_removes(
     tmp_path: Path, suffix: str
 ) -> None:
+    """Rows are long, so that the list has a second batch in any format."""
     name = f"list{suffix}"
+    content = MAKERS[suffix]([{**row, "note": f"{row['note']}" * 300} for row in LONG_ROWS])
     with subprocess.Popen(
-        command(tmp_path, "stall", name, FORMATS[suffix]), cwd=ROOT, stdout=subprocess.PIPE, text=True
+        command(tmp_path, "stall", name, content), cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "stalled\n"
         process.kill()
     assert len(left_in(tmp_path)) == 2
-    SmallHome().scrub(a_plan(tmp_path, FORMATS[suffix], name, purpose="candidate-contact"))
+    SmallHome().scrub(a_plan(tmp_path, content, name, purpose="candidate-contact"))
     assert left_in(tmp_path) == [name, "out"]
 
 
