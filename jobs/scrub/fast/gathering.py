@@ -50,6 +50,8 @@ def gathered(
     what is added to its kind.
     """
     taken = np.array([each.is_taken for each in changes], np.bool_)[kinds]
+    if not taken.any():
+        return b"", 0
     blanked = np.zeros((len(changes), len(records.starts)), np.bool_)
     for kind, each in enumerate(changes):
         blanked[kind, list(each.blanked)] = True
@@ -59,7 +61,7 @@ def gathered(
         numbers[taken] = np.arange(len(further))
         texts = [texts[kind] + more for kind, more in zip(kinds[taken].tolist(), further, strict=True)]
     added = Forms.of(texts)
-    is_changed = blanked.any(axis=1)[kinds] | np.diff(added.offsets).astype(np.bool_)[numbers]
+    is_changed = np.asarray(blanked.any(axis=1))[kinds] | (np.diff(added.offsets) > 0)[numbers]
     room = _room(records.begins, records.ends, kinds, numbers, taken, added.offsets, blanked, len(blank))
     out = np.empty(room, np.uint8)
     size, rows = _gather(

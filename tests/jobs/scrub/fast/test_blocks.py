@@ -27,8 +27,7 @@ from prefcenter.domain.errors import InvalidList
 from prefcenter.domain.terms import AddressClass, Channel
 from tests.factories import NOW
 from tests.jobs.scrub.fast.test_columns import ADDRESSES, PHONES
-from tests.jobs.scrub.fast.test_equality import engines_of_home
-from tests.jobs.scrub.fast.two_engines import TwoEngines
+from tests.jobs.scrub.fast.two_engines import TwoEngines, engines_of_home
 from tests.jobs.scrub.small_home import MeddledDecisions, SmallHome, a_plan, left_in
 
 TWO = (AddressChoice(Channel.EMAIL, "email"), AddressChoice(Channel.SMS, "mobile"))
@@ -232,8 +231,8 @@ LONG = b"x" * (1 << 20)
         ("list.ndjson", b'{"email":"pat@acme.example"}\n{"email":"\xff"}\n'),
         ("list.ndjson", b'{"email":"pat@acme.example"}\n{"email":"%s"}\n' % LONG),
         ("list.ndjson", BOM + b'{"email":"%s"}\n' % LONG[14:]),
-        ("list.ndjson.gz", gzip.compress(b'{"email":"pat@acme.example"}\n' * 9_000)[:-9]),
-        ("list.csv.gz", gzip.compress(b"email,x\n" + b"pat@acme.example,1\n" * 9_000)[:-9]),
+        ("list.ndjson.gz", gzip.compress(b'{"email":"pat@acme.example"}\n' * 9_000, mtime=0)[:-9]),
+        ("list.csv.gz", gzip.compress(b"email,x\n" + b"pat@acme.example,1\n" * 9_000, mtime=0)[:-9]),
         ("list.csv.zst", zstandard.compress(b'email,x\n"pat@acme.example,1\n')),
     ],
 )
@@ -260,7 +259,10 @@ def test_the_longest_line_that_the_reader_takes_is_taken(tmp_path: Path, both: T
 
 @pytest.mark.parametrize(
     ("suffix", "changed"),
-    [(".csv.gz", gzip.compress(b"id,email\n1,pat@acme.example\n")), (".ndjson", b'{"email":"pat@acme.example"}\n')],
+    [
+        (".csv.gz", gzip.compress(b"id,email\n1,pat@acme.example\n", mtime=0)),
+        (".ndjson", b'{"email":"pat@acme.example"}\n'),
+    ],
 )
 def test_a_list_that_changes_while_it_is_read_is_refused(
     tmp_path: Path, home: SmallHome, suffix: str, changed: bytes
