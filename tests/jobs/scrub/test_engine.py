@@ -75,6 +75,7 @@ def test_the_manifest_says_what_was_read_decided_and_written(tmp_path: Path, hom
         "businessDomains": None,
         "dedupe": False,
         "links": False,
+        "campaign": None,
         "inputs": [{"name": "list.csv", "sha256": hashlib.sha256(LIST).hexdigest()}],
         "cells": [
             {"channel": "email", "class": "business", "kept": 1, "suppressed": 2, "rejected": 1},
