@@ -20,7 +20,7 @@ SHOTS = {
     "page-dark": ("dark", {"viewport": {"width": 720, "height": HEIGHT_PIXELS_MAX}}),
     "page-arabic": ("Arabic", {"viewport": {"width": 720, "height": HEIGHT_PIXELS_MAX}}),
     "page-phone": ("German, 320 pixels wide", {"viewport": {"width": 360, "height": HEIGHT_PIXELS_MAX}}),
-    "page-saved": ("light", {"viewport": {"width": 720, "height": 620}}),
+    "page-saved": ("light", {"viewport": {"width": 720, "height": 800}}),
     "one-click": ("light", {"viewport": {"width": 720, "height": 330}}),
     "find": ("light", {"viewport": {"width": 720, "height": 400}}),
 }

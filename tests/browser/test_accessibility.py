@@ -26,6 +26,8 @@ async def states(visit: Visiting) -> AsyncIterator[str]:
     yield "confirmed"
     await visit.go(paths.confirmation[:-3])
     yield "a link that does not work"
+    await visit.go("/u/half/a/link")
+    yield "a problem"
     await visit.go("/find")
     yield "find: who wrote"
     await visit.go("/find/opencontact")
@@ -85,7 +87,7 @@ async def test_nothing_is_wrong_with_any_page_in_any_state(settings: Settings, l
     async with visiting(settings, look, bypass_csp=True) as visit:
         async for state in states(visit):
             found[state] = await faults(visit.page)
-    assert len(found) == 15
+    assert len(found) == 16
     assert {state: wrong for state, wrong in found.items() if wrong} == {}
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from playwright.async_api import Locator
+from playwright.async_api import Locator, expect
 
 from prefcenter.settings import Settings
-from tests.browser.visitors import Visiting, visiting
+from tests.browser.visitors import LOOKS, Visiting, visiting
+from tests.web.test_page_links import give_logo
 
 FOCUS = """() => { const one = document.activeElement, style = getComputedStyle(one);
     return { tag: one.tagName, value: one.value, top: one.getBoundingClientRect().top + scrollY,
@@ -140,6 +141,41 @@ async def test_a_page_asks_nobody_else_and_breaks_no_rule_of_its_own(settings: S
         assert [text for text in said if "favicon" not in text and "404" not in text] == []
         assert await visit.context.cookies() == []
         assert await visit.page.evaluate("localStorage.length + sessionStorage.length") == 0
+
+
+HIDDEN_BY_THE_BAR = """async () => {
+    const bar = document.querySelector('.save'), hidden = [];
+    for (const one of document.querySelectorAll('main a, main button, main select, main input:not([type=hidden])')) {
+        one.focus();
+        await new Promise(seen => requestAnimationFrame(() => requestAnimationFrame(seen)));
+        const box = one.getBoundingClientRect(), over = bar.getBoundingClientRect();
+        if (!bar.contains(one) && box.bottom > over.top && box.top < over.bottom) hidden.push(one.outerHTML);
+    }
+    return hidden }"""
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_the_button_that_saves_stays_in_sight_and_hides_nothing_that_has_the_focus(
+    settings: Settings, look: str
+) -> None:
+    async with visiting(settings, look) as visit:
+        await visit.go(visit.paths.bulk)
+        assert await visit.page.evaluate(HIDDEN_BY_THE_BAR) == []
+        first, last = visit.page.get_by_role("switch").first, visit.page.get_by_role("switch").last
+        for switch in (first, last):
+            await switch.focus()
+            await expect(visit.page.locator("[value=save]")).to_be_in_viewport(ratio=1)
+
+
+async def test_a_logo_is_seen(settings: Settings) -> None:
+    give_logo(settings)
+    said: list[str] = []
+    async with visiting(settings) as visit:
+        visit.page.on("console", lambda message: said.append(message.text))
+        await visit.go(visit.paths.bulk)
+        logo = visit.page.get_by_role("img", name="One Contact Center")
+        assert await logo.evaluate("one => one.complete && one.naturalWidth > 0")
+    assert [text for text in said if "Content Security Policy" in text] == []
 
 
 async def test_right_to_left_mirrors_the_page(settings: Settings) -> None:
