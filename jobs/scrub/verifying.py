@@ -18,7 +18,7 @@ from jobs.lists.contacts import Found
 from jobs.lists.inputs import reopen_list
 from jobs.scrub.deciding import Decider, RowDecider
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
-from jobs.scrub.engine import REPORT_NAME, RowEngine, answers_of, decide_rows
+from jobs.scrub.engine import REPORT_NAME, HandedBack, RowEngine, answers_of, decide_rows
 from jobs.scrub.manifest import MANIFEST_FORMAT, ReadManifest
 from jobs.scrub.outputs import WrittenFile, written_file
 from jobs.scrub.plan import AddressChoice, ScrubPlan
@@ -167,9 +167,18 @@ async def _kept_rows_refused(asked: Verification, decider: Decider, engine_for: 
     """How many addresses in `kept` may not be used any more, by the answers of now."""
     if not asked.kept:
         return 0
-    plan, found, employers = plan_of(asked.document, asked.kept), _found(asked.document), _employers(asked)
-    answers = answers_of(await engine_for(plan), decider, plan.purpose, asked.now_ms)
-    refused = 0
+    plan, employers = plan_of(asked.document, asked.kept), _employers(asked)
+    try:
+        return await _refused_rows(asked, plan, decider, employers, await engine_for(plan))
+    except HandedBack:
+        return await _refused_rows(asked, plan, decider, employers, None)
+
+
+async def _refused_rows(
+    asked: Verification, plan: ScrubPlan, decider: Decider, employers: EmployerDomains | None, engine: RowEngine | None
+) -> int:
+    found, refused = _found(asked.document), 0
+    answers = answers_of(engine, decider, plan.purpose, asked.now_ms)
     for path in plan.paths:
         with reopen_list(path, found, asked.document["list"]) as kept:
             rows = RowDecider(plan, kept.found, decider.policy, answers, employers, asked.now_ms)

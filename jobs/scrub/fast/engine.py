@@ -16,7 +16,7 @@ from jobs.lists.contacts import BlockSink, Found
 from jobs.lists.ndjson import NdjsonList
 from jobs.lists.parquet import ParquetList
 from jobs.scrub.deciding import Decider, class_of_column
-from jobs.scrub.engine import Progress, ProgressReport
+from jobs.scrub.engine import HandedBack, Progress, ProgressReport
 from jobs.scrub.fast.answers import Asked
 from jobs.scrub.fast.blocks import Blocks, LinkColumn
 from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB
@@ -33,6 +33,7 @@ from jobs.scrub.plan import ScrubPlan
 from jobs.scrub.result import RowsResult
 from jobs.scrub.rows import BeginsOutputs, OutputSinks
 from jobs.scrub.snapshot.export import SnapshotKeeper
+from jobs.scrub.snapshot.snapshot_file import UnusableSnapshot
 from prefcenter.domain.terms import Channel
 from prefcenter.security.digests import Digester
 from prefcenter.security.seals import Sealer
@@ -128,8 +129,13 @@ class FastEngine:
         return FastStamps(stamps, self.digester).of
 
     async def _decider_for(self, asked: Asked) -> FastDecider:
+        """A decider that knows every refusal acknowledged before this was called. Raises HandedBack."""
         keeper = SnapshotKeeper(self.decider.policy.controller, self.store, self.sealer, self.cache)
-        snapshot = await keeper.current()
+        try:
+            snapshot = await keeper.current()
+        except (OSError, UnusableSnapshot):
+            # A cache without room, or that is somebody else's, is no reason not to scrub.
+            raise HandedBack from None
         return FastDecider(
             asked, self.decider, self.digester, snapshot, await sent_since(self.store, self.decider, asked)
         )

@@ -6,8 +6,6 @@ holds a page of records at a time: digests and consents are put into files and s
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -22,6 +20,7 @@ from jobs.scrub.snapshot.snapshot_file import Contents, UnusableSnapshot, open_s
 from jobs.scrub.snapshot.spill import CONSENT_ENTRY, STATE_ENTRY, Spilled
 from jobs.scrub.snapshot.state import State, state_of
 from jobs.scrub.snapshot.table import DigestTable
+from jobs.scrub.snapshot.written_file import remove_leftovers, written_beside
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.events import Cell
 from prefcenter.domain.ledger import Head
@@ -74,9 +73,10 @@ class SnapshotKeeper:
 
     async def _kept(self) -> Snapshot | None:
         """The snapshot of an earlier time, unless it is unusable or the store is not the one it was made of."""
-        if self._path is None:
+        if self.directory is None or self._path is None:
             return None
         try:
+            remove_leftovers(self.directory, self.controller)
             kept = open_snapshot(self._path, self.controller, self.sealer)
         except (UnusableSnapshot, OSError):
             return None
@@ -97,18 +97,16 @@ class SnapshotKeeper:
             return self.write(collected.contents(self.controller, heads, changed.exported_at))
 
     def write(self, contents: Contents) -> Snapshot:
-        """Write a snapshot in the place of an earlier one, and open it. Raises UnusableSnapshot for a faulty one."""
-        descriptor, name = tempfile.mkstemp(suffix=".snapshot", prefix=".", dir=self.directory_made())
-        written = Path(name)
-        try:
-            with os.fdopen(descriptor, "w+b") as file:
-                write_snapshot(file, contents, self.sealer)
+        """Write a snapshot in the place of an earlier one, and open it.
+
+        Raises UnusableSnapshot for a faulty one, and OSError where it has no place or no room.
+        """
+        with written_beside(self.directory_made(), self.controller) as (file, written):
+            write_snapshot(file, contents, self.sealer)
             snapshot = open_snapshot(written, self.controller, self.sealer)
             if self._path is not None:
                 written.replace(self._path)
             return snapshot
-        finally:
-            written.unlink(missing_ok=True)
 
     def directory_made(self) -> Path | None:
         if self.directory is not None:
