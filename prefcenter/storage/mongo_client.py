@@ -15,10 +15,10 @@ from motor.motor_asyncio import AsyncIOMotorClient as Client
 from motor.motor_asyncio import AsyncIOMotorClientSession as Session
 from motor.motor_asyncio import AsyncIOMotorCursor as Cursor
 from motor.motor_asyncio import AsyncIOMotorDatabase as Database
-from pymongo import ReadPreference
+from pymongo import ReadPreference, WriteConcern
 from pymongo.read_concern import ReadConcern
 
-from prefcenter.storage.mongo_url import MongoUrl
+from prefcenter.storage.mongo_url import COMMIT_WAIT_MS, MongoUrl
 
 __all__ = ["Database", "MongoConnection", "Session", "SessionId", "Stream", "all_of", "session_id"]
 
@@ -83,9 +83,14 @@ class MongoConnection:
         return self._client
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """A session, and with it a transaction that was begun and not ended is taken back."""
+    async def transaction(self) -> AsyncIterator[Session]:
+        """A session in which a transaction was begun; one that is not ended on the way out is taken back."""
         async with await self._of_this_loop().start_session() as session:
+            session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=WriteConcern("majority", COMMIT_WAIT_MS, j=True),
+                read_preference=ReadPreference.PRIMARY,
+            )
             yield session
 
     async def end_sessions(self, ids: Sequence[SessionId]) -> None:

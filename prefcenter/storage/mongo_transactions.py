@@ -8,14 +8,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from pymongo import ReadPreference, WriteConcern
 from pymongo.errors import ConnectionFailure, PyMongoError
-from pymongo.read_concern import ReadConcern
 
 from prefcenter.domain.errors import StoreError
 from prefcenter.storage.mongo_client import MongoConnection, Session, SessionId, session_id
 from prefcenter.storage.mongo_errors import DUPLICATE_KEY, as_store_error, error_code
-from prefcenter.storage.mongo_url import COMMIT_WAIT_MS
 
 PATIENCE_S = 14.0
 """How long an act is tried again over and over before its caller is told that the store is busy: longer than most
@@ -60,12 +57,7 @@ class Transactions:
 
     async def _attempt(self, work: Callable[[Session], Awaitable[T]], deadline: float) -> T:
         await self._end_what_was_left()
-        async with self._connection.session() as session:
-            session.start_transaction(
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern("majority", COMMIT_WAIT_MS, j=True),
-                read_preference=ReadPreference.PRIMARY,
-            )
+        async with self._connection.transaction() as session:
             try:
                 outcome = await work(session)
             except BaseException as error:
