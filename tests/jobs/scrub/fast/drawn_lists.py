@@ -1,4 +1,7 @@
-"""Lists that meet a drawn world: text of any dialect, with defects, repeats, classes, audiences and several columns."""
+"""Lists that meet a drawn world: in every format that the fast engine cuts, and some that it does not.
+
+They have defects, repeats, classes, audiences, several columns of addresses and employers' domains.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from random import Random
 from jobs.scrub import AddressChoice, ScrubPlan
 from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import AddressClass, Channel
+from tests.jobs.lists.formats import MAKERS
 from tests.jobs.scrub.fast.drawn_worlds import World, channel_of
 
 WORDS = ("work", "private", "", "?", "Business", "HOME")
@@ -21,6 +25,7 @@ HEADINGS = ("one", "two", "kind", "audience")
 class DrawnList:
     """Rows of two addresses, a class and an audience, and which of them a scrub is told of."""
 
+    suffix: str
     asked: Cell
     other: Channel | None
     rows: tuple[tuple[str, ...], ...]
@@ -31,9 +36,21 @@ class DrawnList:
     has_audience: bool
     stated: AddressClass | None
     dedupe: bool
+    employers: str
     block_octets: int
 
-    def content(self) -> bytes:
+    def write(self, directory: Path) -> Path:
+        """The list in a directory, and the employers' domains beside it."""
+        (directory / "employers").write_text(self.employers, encoding="utf-8")
+        path = directory / f"list{self.suffix}"
+        path.write_bytes(self._content())
+        return path
+
+    def _content(self) -> bytes:
+        if self.suffix != ".csv":
+            # A row that is cut short lacks its last key; an empty cell is one that holds nothing.
+            table = [dict(zip(HEADINGS, row, strict=False)) for row in (("",) * len(HEADINGS), *self.rows)]
+            return MAKERS[self.suffix]([{key: cell or None for key, cell in row.items()} for row in table])
         lines = [self.delimiter.join(map(self._written, row)) for row in (HEADINGS, *self.rows)]
         return (self.end.join(lines) + (self.end if self.is_ended else "")).encode()
 
@@ -55,6 +72,7 @@ class DrawnList:
             audience_column="audience" if self.has_audience else None,
             addresses=() if is_one else tuple(columns),
             dedupe=self.dedupe,
+            business_domains=path.with_name("employers") if self.employers else None,
             at_ms=world.at_ms,
         )
 
@@ -65,12 +83,13 @@ class DrawnList:
 
 
 def a_list(chance: Random, world: World) -> DrawnList:
-    """Half of them are such as the fast engine cuts itself, with one column of addresses and nothing else asked."""
+    """Most are such as the fast engine cuts itself."""
     asked = chance.choice(world.cells)
     others = [channel_of(cell) for cell in world.cells if cell.purpose == asked.purpose]
     is_simple = chance.random() < 0.5
     channels = (channel_of(asked), others[-1])
     return DrawnList(
+        chance.choice([".csv", ".csv", ".ndjson", ".parquet", ".csv.gz"]),
         asked,
         None if is_simple else chance.choice([None, *others]),
         tuple(_row(chance, world, channels) for _ in range(chance.randint(3, 30))),
@@ -78,9 +97,10 @@ def a_list(chance: Random, world: World) -> DrawnList:
         chance.choice(["\n", "\r\n"]),
         chance.random() < 0.7,
         chance.random() < 0.7,
-        not is_simple and chance.random() < 0.5,
+        not is_simple and chance.random() < 0.3,
         None if is_simple else chance.choice([None, None, *AddressClass]),
-        not is_simple and chance.random() < 0.5,
+        not is_simple and chance.random() < 0.3,
+        "" if is_simple else chance.choice(["", "", "acme.example\nb-2.example\n"]),
         chance.choice([64, 1 << 22]),
     )
 

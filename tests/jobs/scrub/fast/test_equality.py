@@ -93,10 +93,11 @@ def test_both_engines_write_the_same_of_any_list() -> None:
         with tempfile.TemporaryDirectory() as name:
             directory = Path(name)
             home = world.home(directory / "cache")
-            (directory / "list.csv").write_bytes(drawn.content())
+            path = drawn.write(directory)
             services = (home.policy, home.digester, home.store, home.sealer)
             engines = TwoEngines(*services, directory / "cache", drawn.block_octets)
-            reference, _ = engines.manifests(drawn.plan(directory / "list.csv", world), directory)
+            reference, fast = engines.manifests(drawn.plan(path, world), directory)
+        assert fast.document["run"]["engine"] == "fast"
         reasons = {reason for of_output in reference.document["reasons"].values() for reason in of_output}
         for reason in reasons:
             event(reason)
