@@ -102,6 +102,13 @@ def parent_forms(domains: Cells) -> tuple[Forms, Numbers]:
     return Forms(octets[: offsets[count]], offsets[: count + 1]), owners[:count]
 
 
+def differing_rows(forms: Forms, others: Forms) -> Numbers:
+    """The forms that differ from the other one of the same address, kinds apart."""
+    differ = np.empty(len(forms), np.bool_)
+    _tell_differing(forms.octets, forms.offsets, others.octets, others.offsets, differ)
+    return np.flatnonzero(differ)
+
+
 class _Syntax(NamedTuple):
     """The syntax of plain addresses: the class of each byte, its lower case, how to read on, refused last labels."""
 
@@ -315,6 +322,17 @@ def _is_dot_atom(octets: Octets, start: int, size: int) -> bool:
     for place in range(start, start + size - 1):
         doubled += octets[place] == DOT and octets[place + 1] == DOT
     return doubled == 0
+
+
+@compiled
+def _tell_differing(octets: Octets, ends: Numbers, others: Octets, other_ends: Numbers, differ: Flags) -> None:
+    for index in range(differ.size):
+        place, other = ends[index] + 1, other_ends[index] + 1
+        differ[index] = ends[index + 1] - place != other_ends[index + 1] - other
+        while not differ[index] and place < ends[index + 1]:
+            differ[index] = octets[place] != others[other]
+            place += 1
+            other += 1
 
 
 @compiled

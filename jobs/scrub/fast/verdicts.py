@@ -7,7 +7,7 @@ messages were sent of a purpose with a cap, the decider is asked, as it is for e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,24 +17,25 @@ from numpy.typing import NDArray
 from jobs.scrub.deciding import Decider
 from jobs.scrub.fast.answers import ASK, LOOK_FOR_CONSENT, STATED, Answered, Answers, Asked, Classes
 from jobs.scrub.fast.cells import Cells, Numbers
-from jobs.scrub.fast.emails import PlainEmails, parent_forms, read_plain
+from jobs.scrub.fast.emails import PlainEmails, differing_rows, parent_forms, read_plain
 from jobs.scrub.snapshot.snapshot import Snapshot
 from jobs.scrub.snapshot.state import Family
 from jobs.scrub.snapshot.table import Codes, DigestTable
 from jobs.scrub.tally import Outcome, outcome_of
 from prefcenter.domain.address import RULES_VERSIONS, Address, parse
 from prefcenter.domain.address.blanks import stripped
-from prefcenter.domain.digest import HASH_KINDS, DigestKind
+from prefcenter.domain.digest import HASH_KINDS, HASH_RULES, DigestKind
 from prefcenter.domain.errors import InvalidAddress
 from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind
 from prefcenter.domain.time import MS_PER_DAY, MS_PER_HOUR
 from prefcenter.security.digests import Digester
 from prefcenter.security.vector_digests import DigestArray, Forms
+from prefcenter.security.vector_hashes import vendors_hashes
 from prefcenter.services.decisions import Question
 from prefcenter.services.ports import Store
 
-COMPILED_KINDS = frozenset({DigestKind.MAILBOX, DigestKind.DOMAIN})
+COMPILED_KINDS = frozenset({DigestKind.MAILBOX, DigestKind.DOMAIN, *HASH_KINDS})
 OTHER_SUBJECTS = frozenset({DigestKind.PHONE, DigestKind.POST, DigestKind.PUSH, DigestKind.CONTACT})
 """Kinds of records that no email address is looked up under."""
 
@@ -121,7 +122,7 @@ class FastDecider:
         return codes, min(decision.valid_until_ms for decision in decisions.values())
 
     def _of_plain(self, plain: PlainEmails, stated: Classes) -> Answered:
-        states = self._with_domains(plain, self._mailbox_states(plain))
+        states = self._with_domains(plain, self._with_hashes(plain, self._mailbox_states(plain)))
         variants = 2 * stated.astype(np.intp) + ~plain.is_free[RULES_VERSIONS[0]]
         codes = self.answers.of(states, variants)
         unsure = np.flatnonzero(codes == LOOK_FOR_CONSENT)
@@ -148,6 +149,18 @@ class FastDecider:
         found = self._snapshot.find(digests)
         is_of_family = np.array([family == of_state for of_state in self._family_of_state])
         return np.where(is_of_family[found], found, np.uint32(0))
+
+    def _with_hashes(self, plain: PlainEmails, states: Codes) -> Codes:
+        """The states with those of vendors' hashes, of each address as it is written and of mailboxes that differ."""
+        pairs = [(kind, key) for kind, key, rules in self._families if kind in HASH_KINDS and rules == HASH_RULES]
+        texts = list(_hashed_texts(plain)) if pairs else []
+        for forms, rows in texts:
+            for kind in dict.fromkeys(kind for kind, _ in pairs):
+                hashes = vendors_hashes(kind, forms, rows)
+                for key in (key for of_kind, key in pairs if of_kind is kind):
+                    found = self._found((kind, key, HASH_RULES), self._keys[key].digests(hashes))
+                    states[rows] = self.answers.merged(states[rows], found)
+        return states
 
     def _with_domains(self, plain: PlainEmails, states: Codes) -> Codes:
         """The states with those of whole domains that were refused, each different domain looked up once."""
@@ -228,6 +241,13 @@ class FastDecider:
         for place in np.flatnonzero(self._sent_to.find(values)).tolist():
             states[owners[place]] = self.answers.asking
         return states
+
+
+def _hashed_texts(plain: PlainEmails) -> Iterator[tuple[Forms, Numbers]]:
+    """What a vendor may have hashed, and of which rows: addresses as they are written, and mailboxes that differ."""
+    yield plain.exacts, np.arange(len(plain.rows))
+    for mailboxes in plain.mailboxes.values():
+        yield mailboxes, differing_rows(plain.exacts, mailboxes)
 
 
 async def sent_since(store: Store, decider: Decider, asked: Asked) -> DigestTable:
