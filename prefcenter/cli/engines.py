@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
+import click
+
 from jobs.scrub import ScrubPlan
 from jobs.scrub.engine import RowEngine
 from jobs.scrub.fast.choice import MEMORY_MIB, EngineChoice, pays
 from prefcenter.services.controller import ControllerServices
 from prefcenter.settings import Settings
+
+COMPILING = "compiling the fast engine; this takes some seconds, once"
 
 
 async def chosen_engine(
@@ -23,6 +29,9 @@ async def chosen_engine(
     if choice is EngineChoice.AUTO and not any([await pays(path, *asked) for path in plan.paths]):
         return None
     from jobs.scrub.fast.engine import FastEngine
+    from prefcenter.security.compiled import tell_of_compiling
 
+    if sys.stderr.isatty():
+        tell_of_compiling(lambda: click.echo(COMPILING, err=True))
     services = (found.decisions, found.digester, found.store, found.sealer)
     return FastEngine(plan, *services, settings.snapshots, memory_mib)

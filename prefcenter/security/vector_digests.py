@@ -136,10 +136,12 @@ def _digest_all(octets: Octets, offsets: Offsets, inner: Halves, outer: Halves, 
     state, hashed = np.empty_like(inner), np.empty(SHA256_BYTES // 8, np.uint64)
     first, at_state, at_hashed = octets.ctypes.data, state.ctypes.data, hashed.ctypes.data
     for index in range(offsets.size - 1):
-        state[:] = inner
+        for place in range(state.size):
+            state[place] = inner[place]
         _update(at_state, first + offsets[index], np.uintp(offsets[index + 1] - offsets[index]))
         _finish(at_hashed, at_state)
-        state[:] = outer
+        for place in range(state.size):
+            state[place] = outer[place]
         _update(at_state, at_hashed, np.uintp(SHA256_BYTES))
         _finish(at_hashed, at_state)
         halves[0, index], halves[1, index] = hashed[0], hashed[1]

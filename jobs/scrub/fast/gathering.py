@@ -135,5 +135,11 @@ def _next_blanked(starts: Numbers, stops: Numbers, row: int, blanked: Taken, pla
 
 @compiled
 def _copy(octets: Octets, start: int, end: int, out: Octets, place: int) -> int:
-    out[place : place + end - start] = octets[start:end]
+    """Copy a piece to a place, and give the place behind it.
+
+    Numba compiles an assignment of slices for seconds; numbers without a sign are indexes that need no second look.
+    """
+    source, target = np.uint64(start), np.uint64(place)
+    for offset in range(np.uint64(end - start)):
+        out[target + offset] = octets[source + offset]
     return place + end - start
