@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import Digest, Digests
 from prefcenter.domain.errors import InvalidInput, StoreError, VersionConflict
 from prefcenter.domain.events import Erased, Event
 from prefcenter.domain.ledger import PARTITIONS, Head, partition_of
@@ -24,6 +24,8 @@ from prefcenter.security.seals import SALT_BYTES, Sealer
 from prefcenter.services.ports import (
     LETTERS_COUNTED_MS,
     RECEIPT_LIFE_MS,
+    AlikeChanges,
+    AlikeRecords,
     ApiKey,
     AuditReport,
     Change,
@@ -33,6 +35,8 @@ from prefcenter.services.ports import (
     RecordPage,
     Send,
     WaitingLetter,
+    alike_records,
+    one_by_one,
 )
 from prefcenter.storage.chain import EventRow, chain_faults, link
 
@@ -119,15 +123,25 @@ class MemoryStore:
         records = self._shelf(controller).records
         return [records[subject] for subject in dict.fromkeys(subjects) if subject in records]
 
+    async def load_alike(self, controller: str, subjects: Sequence[Digests]) -> Sequence[AlikeRecords]:
+        return alike_records(await self.load(controller, [subject for digests in subjects for subject in digests]))
+
     async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
         await self._turn()
         sealed = self._shelf(controller).sealed
         return {subject: sealed[subject] for subject in subjects if subject in sealed}
 
     async def append(
-        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+        self,
+        controller: str,
+        changes: Sequence[Change],
+        *,
+        bulk: bool = False,
+        receipt: Receipt | None = None,
+        alike: Sequence[AlikeChanges] = (),
     ) -> None:
         await self._turn()
+        changes = one_by_one(changes, alike)
         self._check_versions(controller, changes)
         self._check_receipt(controller, receipt)
         shelf = self._shelf_to_write(controller)

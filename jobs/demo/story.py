@@ -19,7 +19,8 @@ from prefcenter.domain.terms import AddressKind, Channel, PurposeClass, RefusalR
 from prefcenter.domain.time import MS_PER_DAY
 from prefcenter.services.acts import Outcome
 from prefcenter.services.admission import Consent
-from prefcenter.services.importing import GrantRow, Importing, RefusalRow, RowOutcome
+from prefcenter.services.import_batches import RowOutcome
+from prefcenter.services.importing import GrantRow, Importing, RefusalRow
 from prefcenter.services.recording import Recording
 
 BATCH_ROWS = 100

@@ -26,7 +26,7 @@ from prefcenter.cli.progress import bytes_progress
 from prefcenter.domain.digest import HASH_KINDS, DigestKind
 from prefcenter.domain.events import Cell, Scope
 from prefcenter.domain.terms import Channel, PurposeClass, RefusalReason
-from prefcenter.services.importing import RowOutcome
+from prefcenter.services.import_batches import RowOutcome
 from prefcenter.services.slugs import check_slug
 from prefcenter.settings import Settings
 

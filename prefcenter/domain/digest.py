@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -57,3 +58,34 @@ class Digest:
     key: int
     rules: int
     value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Many digests of one kind, made under one key and one version of the rules."""
+
+    kind: DigestKind
+    key: int
+    rules: int
+    values: Sequence[bytes]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Digest]:
+        return (Digest(self.kind, self.key, self.rules, value) for value in self.values)
+
+    def at(self, place: int) -> Digest:
+        return Digest(self.kind, self.key, self.rules, self.values[place])
+
+    @classmethod
+    def grouped(cls, digests: Iterable[Digest]) -> list[Digests]:
+        """The same digests, those of one kind, key and version of the rules together."""
+        values: dict[tuple[DigestKind, int, int], list[bytes]] = {}
+        for digest in digests:
+            values.setdefault((digest.kind, digest.key, digest.rules), []).append(digest.value)
+        return [cls(*columns, together) for columns, together in values.items()]
+
+    def taken(self, places: Iterable[int]) -> Digests:
+        """The digests at some places, in that order."""
+        return Digests(self.kind, self.key, self.rules, [self.values[place] for place in places])

@@ -18,11 +18,13 @@ from prefcenter.domain.digest import (
     SUBJECT_KIND,
     Digest,
     DigestKind,
+    Digests,
 )
 from prefcenter.domain.terms import AddressKind
 from prefcenter.security.keyring import Key, Keyring, KeyUse, subkey
 
 if TYPE_CHECKING:
+    from prefcenter.security import vector_digests
     from prefcenter.security.vector_digests import VectorKey
 
 
@@ -109,6 +111,21 @@ class Digester:
         from prefcenter.security.vector_digests import VectorKey
 
         return {key_id: VectorKey(match_key) for key_id, match_key in self._keys}
+
+    @cached_property
+    def _vector_keys(self) -> dict[int, VectorKey]:
+        return self.vector_keys()
+
+    def of_mailboxes(self, forms: Mapping[int, vector_digests.Forms]) -> tuple[Digests, ...]:
+        """The digests of many mailboxes, whose forms are given by rules version and begin with the byte of their kind.
+
+        As `of_address` has it: each key and version has its digests, and those to write under come first.
+        """
+        return tuple(
+            Digests(DigestKind.MAILBOX, key_id, rules, key.digests(of_rules).values())
+            for key_id, key in self._vector_keys.items()
+            for rules, of_rules in forms.items()
+        )
 
     def of_domain(self, domain: str, rules_versions: Sequence[int]) -> tuple[Digest, ...]:
         """The digests of a whole domain, the one that new events are written under first."""

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from typing import TYPE_CHECKING
 
 from prefcenter.security.keyring import Keyring, KeyUse, subkey
 
+if TYPE_CHECKING:
+    from prefcenter.security.vector_digests import VectorKey
+
 MAC_BYTES = 16
 SALT_BYTES = 8
+LENGTH_BYTES = 4
 
 Field = bytes | str | int
 
@@ -26,8 +31,13 @@ def framed(*fields: Field) -> bytes:
     message: list[bytes] = []
     for field in fields:
         content = field if isinstance(field, bytes) else _octets(field)
-        message += (len(content).to_bytes(4, "big"), content)
+        message += (len(content).to_bytes(LENGTH_BYTES, "big"), content)
     return b"".join(message)
+
+
+def content_offsets(*fields: Field) -> list[int]:
+    """Where in `framed` fields the content of each begins."""
+    return [len(framed(*fields[:place])) + LENGTH_BYTES for place in range(len(fields))]
 
 
 class Sealer:
@@ -40,10 +50,19 @@ class Sealer:
         self._subkeys = {key.id: subkey(key, controller, KeyUse.LEDGER) for key in keyring.keys}
         self.active_key_id = keyring.active.id
         self.first_key_id = min(self._subkeys)
+        self._vector_keys: dict[int, VectorKey] = {}
 
     def seal(self, key_id: int, label: str, *fields: Field) -> bytes:
         """The MAC over labelled fields; raises KeyError for a key that the keyring does not hold."""
         return hmac.digest(self._subkeys[key_id], framed(label, *fields), "sha256")[:MAC_BYTES]
+
+    def vector_key(self, key_id: int) -> VectorKey:
+        """The same key to make many MACs with at once; raises KeyError like `seal`."""
+        from prefcenter.security.vector_digests import VectorKey
+
+        if key_id not in self._vector_keys:
+            self._vector_keys[key_id] = VectorKey(self._subkeys[key_id])
+        return self._vector_keys[key_id]
 
     def holds(self, key_id: int, mac: bytes, label: str, *fields: Field) -> bool:
         """Whether a MAC is ours and of these fields."""

@@ -76,8 +76,8 @@ class DigestArray:
         """All digests, each as its 16 bytes."""
         halves = np.empty((len(self), 2), ">u8")
         halves[:, 0], halves[:, 1] = self.high, self.low
-        octets = halves.tobytes()
-        return [octets[start : start + DIGEST_BYTES] for start in range(0, len(octets), DIGEST_BYTES)]
+        values: list[bytes] = np.frombuffer(halves.tobytes(), f"V{DIGEST_BYTES}").tolist()
+        return values
 
     def part(self, rows: slice) -> DigestArray:
         """Some of the digests."""
@@ -99,12 +99,12 @@ class VectorKey:
         if not register_functions():
             return one_by_one(self.match_key, forms)
         halves = np.empty((2, len(forms)), np.uint64)
-        _digest_all(forms.octets, forms.offsets, *self._states, halves)
+        _digest_all(forms.octets, forms.offsets, *self.states, halves)
         high, low = halves.view(">u8").astype(np.uint64)
         return DigestArray(high, low)
 
     @cached_property
-    def _states(self) -> tuple[Halves, Halves]:
+    def states(self) -> tuple[Halves, Halves]:
         """What the inner and the outer hash have come to after the padded key, in words that are quickly copied."""
         key = self.match_key.ljust(SHA256_BLOCK_BYTES, b"\0")
         pads = (np.frombuffer(bytes(octet ^ pad for octet in key), np.uint8) for pad in (INNER_PAD, OUTER_PAD))

@@ -1,41 +1,35 @@
 """Import whole lists of refusals or consents, a batch of rows at a time (CONTRACTS: Import).
 
-An import of refusals can only tighten. It reads the records of a batch in one round trip, folds row by row, and appends
-what changed in one bulk commit, so that an acknowledged batch is on disk and single acts go first.
+An import of refusals can only tighten. It reads the records of a batch in one round trip, folds its rows in, and
+appends what changed in one bulk commit, so that an acknowledged batch is on disk and single acts go first.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from prefcenter.domain.decision import covers
-from prefcenter.domain.digest import Digest, DigestKind
+from prefcenter.domain.digest import Digest, DigestKind, Digests
 from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError
-from prefcenter.domain.events import Delisted, Event, Refusal, Refused, Scope
+from prefcenter.domain.events import Delisted, Refused, Scope
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.record import Grant, Record, sets_aside
+from prefcenter.domain.record import Record
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import stated_time
 from prefcenter.security.digests import Digester
-from prefcenter.services.acts import Drafts, Outcome, until_first
+from prefcenter.services.acts import Outcome, until_first
 from prefcenter.services.admission import Admission, Consent
-from prefcenter.services.ports import Clock, Store
-from prefcenter.services.reach import fold_far, load_within_reach
+from prefcenter.services.import_batches import NONE_DIGESTED, Batch, DigestedRows, Prepared, RowOutcome, Sorting
+from prefcenter.services.ports import AlikeChanges, Change, Clock, Store
+from prefcenter.services.reach import with_reached
 from prefcenter.services.recording import Recording, granted
 from prefcenter.services.slugs import check_slug
 from prefcenter.services.targets import Target, Targets
 
-
-class RowOutcome(StrEnum):
-    """What a row did. `reversed`: it refuses anew what a consent had opened."""
-
-    ADDED = "added"
-    ALREADY = "already"
-    REVERSED = "reversed"
+if TYPE_CHECKING:
+    from prefcenter.security.vector_digests import Forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +50,29 @@ class GrantRow:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
-    target: Target
-    event: Event
+class RefusalBlock:
+    """Some rows of a list of email addresses, in its order; `at_ms` is when each was refused, by the list.
+
+    `plain` are the places of those whose mailboxes are known: `mailboxes` has their forms by rules version, newest
+    first, each beginning with the byte of its kind. `others` are those to be parsed, by their places; they count for
+    more than what is known.
+    """
+
+    at_ms: Sequence[int]
+    plain: Sequence[int]
+    mailboxes: Mapping[int, Forms]
+    others: Mapping[int, str]
 
 
 RowError = PrefcenterError
 """What is wrong with a row; the others of its batch are imported all the same."""
 
-Row = TypeVar("Row")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+_Row = Prepared | RowError | None
+"""A row on its way; None: it is among those that were digested together."""
+
+_Outcomes = dict[int, RowOutcome | RowError]
 
 
 class Importing:
@@ -109,15 +117,52 @@ class Importing:
         """
         now_ms = self._clock()
 
-        def prepare(row: RefusalRow) -> _Prepared:
+        def prepare(row: RefusalRow) -> Prepared:
             event = Refused(now_ms, stated_time(row.at_ms, now_ms), reason, scope, source)
-            return _Prepared(self._target(row.address, kind, hashes), event)
+            return Prepared(self._target(row.address, kind, hashes), event)
 
-        prepared = _prepare_all(rows, prepare)
-        marks = [] if hashes is None else [row for row in prepared if isinstance(row, _Prepared)][:1]
+        prepared: list[_Row] = [*_made_of(rows, prepare)]
+        marks = [] if hashes is None else [row for row in prepared if isinstance(row, Prepared)][:1]
         # A batch that holds a hash also marks the store as one that does, before anything in it can be looked up.
-        marked = [_Prepared(self._targets.hash_mark, row.event) for row in marks]
+        marked = [Prepared(self._targets.hash_mark, row.event) for row in marks]
         return (await self._import([*marked, *prepared]))[len(marked) :]
+
+    async def refuse_block(
+        self, block: RefusalBlock, reason: RefusalReason, scope: Scope, source: str
+    ) -> Sequence[RowOutcome | RowError]:
+        """The same for rows of email addresses, of which the plain ones were read together."""
+        now_ms = self._clock()
+
+        def event(at_ms: int) -> Refused:
+            return Refused(now_ms, stated_time(at_ms, now_ms), reason, scope, source)
+
+        times = list(dict.fromkeys(block.at_ms))
+        event_of = dict(zip(times, _made_of(times, event), strict=True))
+        events = [event_of[at_ms] for at_ms in block.at_ms]
+        rows: list[_Row] = [event if isinstance(event, RowError) else None for event in events]
+        for place, text in block.others.items():
+            its_event = events[place]
+            if isinstance(its_event, Refused):
+                rows[place] = self._parsed(text, its_event)
+        return await self._import(rows, self._digested(block, events))
+
+    def _parsed(self, text: str, event: Refused) -> _Row:
+        try:
+            return Prepared(self._targets.of_kind(text, AddressKind.EMAIL), event)
+        except InvalidInput as error:
+            return error
+
+    def _digested(self, block: RefusalBlock, events: Sequence[Refused | RowError]) -> DigestedRows:
+        """The plain rows that can be imported."""
+        valid: list[tuple[int, int, Refused]] = []
+        for index, place in enumerate(block.plain):
+            event = events[place]
+            if isinstance(event, Refused) and place not in block.others:
+                valid.append((index, place, event))
+        subjects = self._targets.of_mailboxes(block.mailboxes)
+        if len(valid) < len(block.plain):
+            subjects = tuple(digests.taken(index for index, *_ in valid) for digests in subjects)
+        return DigestedRows([place for _, place, _ in valid], subjects, [event for *_, event in valid])
 
     def _target(self, text: str, kind: AddressKind, hashes: DigestKind | None) -> Target:
         return self._targets.of_kind(text, kind) if hashes is None else self._targets.of_hash(hashes, text)
@@ -126,19 +171,28 @@ class Importing:
         """Import consents; an outcome for each row in order."""
         now_ms = self._clock()
 
-        def prepare(row: GrantRow) -> _Prepared:
+        def prepare(row: GrantRow) -> Prepared:
             self._admission.check_consent(row.consent)
             target = self._targets.of(row.address, row.consent.cell.channel or row.channel)
             given_ms = row.consent.given_ms
             if given_ms is None:
                 raise InvalidInput("time: a consent must say when it was given")
-            return _Prepared(target, granted(target, row.consent, now_ms, stated_time(given_ms, now_ms)))
+            return Prepared(target, granted(target, row.consent, now_ms, stated_time(given_ms, now_ms)))
 
-        return await self._import(_prepare_all(rows, prepare))
+        return await self._import([*_made_of(rows, prepare)])
 
     def subjects(self, address: str, kind: AddressKind, hashes: DigestKind | None = None) -> Sequence[Digest]:
         """Every digest under which an address (or a hash) of a list may be on record. Raises InvalidAddress."""
         return self._target(address, kind, hashes).records_of
+
+    def subjects_of_block(self, block: RefusalBlock) -> Iterable[bytes]:
+        """The same digests, by their values, of all rows of a block that hold an address."""
+        plain = [index for index, place in enumerate(block.plain) if place not in block.others]
+        for digests in self._targets.of_mailboxes(block.mailboxes):
+            yield from digests.taken(plain).values
+        for target in _made_of(list(block.others.values()), lambda text: self._target(text, AddressKind.EMAIL, None)):
+            if isinstance(target, Target):
+                yield from (digest.value for digest in target.records_of)
 
     async def delist(self, registry: str, scope: Scope, listed: frozenset[bytes], begun_ms: int) -> int:
         """A registry's list for a scope was replaced in full: lift its refusals from every record it no longer names.
@@ -157,72 +211,41 @@ class Importing:
                 lifted += outcome is Outcome.RECORDED
         return lifted
 
-    async def _import(self, rows: Sequence[_Prepared | RowError]) -> Sequence[RowOutcome | RowError]:
-        prepared = [row for row in rows if isinstance(row, _Prepared)]
-        subjects = [subject for row in prepared for subject in row.target.records_of]
+    async def _import(
+        self, rows: Sequence[_Row], digested: DigestedRows = NONE_DIGESTED
+    ) -> Sequence[RowOutcome | RowError]:
+        """Outcomes of the rows, in order; those of digested ones stand at their places."""
+        subjects = {subject for row in rows if isinstance(row, Prepared) for subject in row.target.records_of}
 
         async def append() -> Sequence[RowOutcome | RowError]:
-            drafts = await load_within_reach(self._store, self._policy.controller, subjects)
-            batch = _Batch(self._policy, drafts)
-            outcomes = [row if isinstance(row, RowError) else batch.apply(row) for row in rows]
-            if drafts.changes:
-                await self._store.append(self._policy.controller, drafts.changes, bulk=True)
-            return outcomes
+            asked = [*digested.subjects, *Digests.grouped(subjects)]
+            found = await self._store.load_alike(self._policy.controller, asked)
+            sorting = Sorting(digested, found, subjects)
+            outcomes, alike = self._of_alike(digested, sorting)
+            single = {digested.places[index]: digested.at(index) for index in sorting.single}
+            single |= {place: row for place, row in enumerate(rows) if isinstance(row, Prepared)}
+            of_single, changes = await self._of_single(single, sorting)
+            if changes or alike:
+                await self._store.append(self._policy.controller, changes, bulk=True, alike=alike)
+            outcomes |= of_single | {place: row for place, row in enumerate(rows) if isinstance(row, RowError)}
+            return [outcomes[place] for place in range(len(rows))]
 
         return await until_first(append)
 
+    def _of_alike(self, digested: DigestedRows, sorting: Sorting) -> tuple[_Outcomes, list[AlikeChanges]]:
+        outcomes, changes = _Outcomes(), []
+        for rows in sorting.alike:
+            outcome, change = rows.come_to(self._policy, digested)
+            outcomes.update(dict.fromkeys([digested.places[index] for index in rows.indexes], outcome))
+            changes += [] if change is None else [change]
+        return outcomes, changes
 
-class _Batch:
-    """The records of a batch while its rows are folded into them, one after the other."""
-
-    def __init__(self, policy: Policy, drafts: Drafts) -> None:
-        self._policy = policy
-        self._drafts = drafts
-
-    def apply(self, row: _Prepared) -> RowOutcome:
-        """Fold one row in and say what it did."""
-        before = self._dossier(row.target)
-        if not self._fold(row, before):
-            return RowOutcome.ALREADY
-        if not isinstance(row.event, Refused):
-            return RowOutcome.ADDED
-        if self._open(before, row.event) - self._open(self._dossier(row.target), row.event):
-            return RowOutcome.REVERSED
-        return RowOutcome.ALREADY if _stands(before, row.event) else RowOutcome.ADDED
-
-    def _fold(self, row: _Prepared, dossier: Sequence[Record]) -> bool:
-        if isinstance(row.event, Refused):
-            return fold_far(self._drafts, row.target, row.event)
-        return self._drafts.fold(row.target.write_to, row.event, dossier, row.target.exacts) is not None
-
-    def _dossier(self, target: Target) -> list[Record]:
-        return self._drafts.existing(target.records_of)
-
-    def _open(self, records: Sequence[Record], refused: Refused) -> frozenset[Grant]:
-        """The consents in its scope that refusals of this reason leave open."""
-        alike = [(refusal, record) for record in records for refusal in record.refusals if _is_alike(refusal, refused)]
-        return frozenset(
-            grant
-            for holder in records
-            for grant in holder.grants
-            if (grant.expires_ms is None or grant.expires_ms > refused.received_ms)
-            and self._is_in_scope(grant, refused.scope)
-            and all(sets_aside(grant, refusal, same_record=holder is record) for refusal, record in alike)
-        )
-
-    def _is_in_scope(self, grant: Grant, scope: Scope) -> bool:
-        purpose = self._policy.purpose_by_id.get(grant.cell.purpose or "")
-        if purpose is None:
-            return scope.data_use is not None and scope.data_use == grant.cell.data_use
-        return covers(scope, purpose, grant.cell.channel)
-
-
-def _stands(records: Iterable[Record], refused: Refused) -> bool:
-    return any(_is_alike(refusal, refused) for record in records for refusal in record.refusals)
-
-
-def _is_alike(refusal: Refusal, refused: Refused) -> bool:
-    return (refusal.reason, refusal.scope) == (refused.reason, refused.scope)
+    async def _of_single(self, rows: Mapping[int, Prepared], sorting: Sorting) -> tuple[_Outcomes, Sequence[Change]]:
+        subjects = {subject for row in rows.values() for subject in row.target.records_of}
+        drafts = await with_reached(self._store, self._policy.controller, sorting.records_of(subjects), subjects)
+        batch = Batch(self._policy, drafts)
+        outcomes: _Outcomes = {place: batch.apply(rows[place]) for place in sorted(rows)}
+        return outcomes, drafts.changes
 
 
 def _is_on(record: Record, registry: str) -> bool:
@@ -230,11 +253,12 @@ def _is_on(record: Record, registry: str) -> bool:
     return any(refusal.reason is reason and refusal.source == registry for refusal in record.refusals)
 
 
-def _prepare_all(rows: Sequence[Row], prepare: Callable[[Row], _Prepared]) -> list[_Prepared | RowError]:
-    prepared: list[_Prepared | RowError] = []
-    for row in rows:
+def _made_of(items: Sequence[Item], make: Callable[[Item], Made]) -> list[Made | RowError]:
+    """What is made of each, or what is wrong with it."""
+    made: list[Made | RowError] = []
+    for item in items:
         try:
-            prepared.append(prepare(row))
+            made.append(make(item))
         except (InvalidInput, ActRefused) as error:
-            prepared.append(error)
-    return prepared
+            made.append(error)
+    return made

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import Digest, Digests
 from prefcenter.domain.events import Erased, Event
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
@@ -43,6 +43,54 @@ class Change:
         """The version of the last erasure among the events, before which no body may stay; 0 for none."""
         versions = enumerate(self.events, self.before.version + 1)
         return max((version for version, event in versions if isinstance(event, Erased)), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeRecords:
+    """Records that say the same of their subjects, version included. `first` is that of the first subject."""
+
+    first: Record
+    subjects: Digests
+
+    def of(self, subject: Digest) -> Record:
+        return replace(self.first, subject=subject)
+
+
+def alike_records(records: Iterable[Record]) -> Sequence[AlikeRecords]:
+    """Records that were loaded one by one, those that say the same together."""
+    together: dict[Record, list[Record]] = {}
+    for record in records:
+        without_value = replace(record, subject=replace(record.subject, value=b""))
+        together.setdefault(without_value, []).append(record)
+    return [_alike(group) for group in together.values()]
+
+
+def _alike(records: Sequence[Record]) -> AlikeRecords:
+    first = records[0].subject
+    values = [record.subject.value for record in records]
+    return AlikeRecords(records[0], Digests(first.kind, first.key, first.rules, values))
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeChanges:
+    """The same change of many records that say the same, all of them or none at all. `first` is that of the first.
+
+    Nothing in it may name its subject, seal plaintext or erase; no subject may stand in it twice.
+    """
+
+    first: Change
+    subjects: Digests
+
+    def __iter__(self) -> Iterator[Change]:
+        """Each change by itself."""
+        before, after = self.first.before, self.first.after
+        for subject in self.subjects:
+            yield replace(self.first, before=replace(before, subject=subject), after=replace(after, subject=subject))
+
+
+def one_by_one(changes: Sequence[Change], alike: Sequence[AlikeChanges]) -> Sequence[Change]:
+    """All changes of an append, for a store that writes each by itself."""
+    return [*changes, *(change for alike_changes in alike for change in alike_changes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,15 +200,24 @@ class Store(Protocol):
     async def load(self, controller: str, subjects: Sequence[Digest]) -> Sequence[Record]:
         """The records that exist among the subjects, in one round trip, in no particular order."""
 
+    async def load_alike(self, controller: str, subjects: Sequence[Digests]) -> Sequence[AlikeRecords]:
+        """The same for subjects by the thousand; records that say the same may come together."""
+
     async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
         """The encrypted plaintext that stands beside those of the records that have some, in one round trip."""
 
     async def append(
-        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+        self,
+        controller: str,
+        changes: Sequence[Change],
+        *,
+        bulk: bool = False,
+        receipt: Receipt | None = None,
+        alike: Sequence[AlikeChanges] = (),
     ) -> None:
         """Append all changes and the receipt, or nothing, on disk when this returns.
 
-        A bulk append lets single acts go first.
+        A bulk append lets single acts go first. No subject may stand in two of the changes.
         Raises VersionConflict when any record has moved on since it was read, or the receipt's name is taken: by one
         that came less than RECEIPT_LIFE_MS before it. An `Erased` event drops the bodies and salts of all events of its
         record before it, what is sealed beside it, and the sends and letters under all that is `forgotten`.

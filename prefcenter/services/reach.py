@@ -8,7 +8,7 @@ consents open none but the exact one that gave them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from prefcenter.domain.contact import Description
 from prefcenter.domain.digest import KIND_OF_SUBJECT, Digest, DigestKind
@@ -30,7 +30,12 @@ async def load_within_reach(store: Store, controller: str, subjects: Sequence[Di
 
     One round trip where no contact is concerned, three otherwise.
     """
-    records = list(await store.load(controller, subjects))
+    return await with_reached(store, controller, await store.load(controller, subjects), subjects)
+
+
+async def with_reached(store: Store, controller: str, loaded: Iterable[Record], subjects: Collection[Digest]) -> Drafts:
+    """The same for records that were loaded already, as those of the subjects."""
+    records = list(loaded)
     contacts = {holder.contact for record in records for holder in record.holders}.difference(subjects)
     records += await store.load(controller, list(contacts)) if contacts else []
     held = {address for record in records if record.description for address in record.description.addresses}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from string import hexdigits
+from typing import TYPE_CHECKING
 
 from prefcenter.domain.address import RULES_VERSIONS, Address, parse, parse_domain
-from prefcenter.domain.digest import HASH_BYTES, Digest, DigestKind
+from prefcenter.domain.digest import HASH_BYTES, Digest, DigestKind, Digests
 from prefcenter.domain.errors import InvalidAddress, InvalidInput
 from prefcenter.domain.terms import AddressKind, Channel
 from prefcenter.security.digests import Digester
 from prefcenter.services.decisions import address_kind
+
+if TYPE_CHECKING:
+    from prefcenter.security.vector_digests import Forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,13 @@ class Targets:
         address = parse(text, kind, country=self._country)
         digests = self._digester.of_address(address)
         return Target(digests.subject, digests.subjects, digests.exact, digests.exacts, digests.domains, address)
+
+    def of_mailboxes(self, forms: Mapping[int, Forms]) -> tuple[Digests, ...]:
+        """Where refusals of many plain addresses are written, and where they may already be: as `records_of` has it.
+
+        Their mailbox forms are given by rules version, newest first, each beginning with the byte of its kind.
+        """
+        return self._digester.of_mailboxes(forms)
 
     def of_hash(self, kind: DigestKind, text: str) -> Target:
         """The target of a vendor's hash of an address, in hex. Raises InvalidAddress for anything else."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from prefcenter.domain.digest import Digest
-from prefcenter.domain.ledger import Head, partition_of
-from prefcenter.security.seals import Sealer, salted_hash
+from prefcenter.domain.digest import DIGEST_BYTES, Digest, Digests
+from prefcenter.domain.ledger import PARTITIONS, Head, partition_of
+from prefcenter.security.seals import MAC_BYTES, SALT_BYTES, Sealer, content_offsets, framed, salted_hash
+
+if TYPE_CHECKING:
+    from prefcenter.security.vector_seals import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,73 @@ class EventRow:
 
 
 _PLACE = struct.Struct(">6q")
+EVENT = "event"
+"""The label of the MACs of events."""
 
 
 def link(sealer: Sealer, key: int, partition: int, row: EventRow, previous: bytes) -> bytes:
     """The MAC of an event over position, subject, version, previous MAC and salted hash of the body."""
     subject = row.subject
     place = _PLACE.pack(partition, row.position, subject.kind, subject.key, subject.rules, row.version)
-    return sealer.seal(key, "event", place, subject.value, previous, row.body_hash)
+    return sealer.seal(key, EVENT, place, subject.value, previous, row.body_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How one event of many subjects is chained: salts and MACs in a row, and the place of each.
+
+    A place is the position in the partition times the number of partitions, and the partition. `heads` are the last
+    events of all partitions after that.
+    """
+
+    places: list[int]
+    salts: bytes
+    macs: bytes
+    heads: Sequence[Head]
+
+
+def links(sealer: Sealer, subjects: Digests, version: int, body: bytes, heads: Sequence[Head], salts: bytes) -> Links:
+    """Chain the same event of many subjects, in their order, each with a salt of its own."""
+    from prefcenter.security.libcrypto import register_functions
+
+    if not register_functions():
+        return links_one_by_one(sealer, subjects, version, body, heads, salts)
+    from prefcenter.security.vector_seals import chained, chains_of
+
+    key, values = sealer.active_key_id, b"".join(subjects.values)
+    chains = chains_of([(head.position, head.mac) for head in heads])
+    first, later = _message(subjects, version, b""), _message(subjects, version, bytes(MAC_BYTES))
+    positions, macs = chained(sealer.vector_key(key), first, later, chains, values, salts, body)
+    numbers = [partition_of(value) for value in subjects.values]
+    places = [position * PARTITIONS + number for position, number in zip(positions.tolist(), numbers, strict=True)]
+    ends = zip(chains.positions.tolist(), chains.macs, strict=True)
+    moved = [Head(position, mac.tobytes()) if position else Head() for position, mac in ends]
+    return Links(places, salts, macs.tobytes(), moved)
+
+
+def links_one_by_one(
+    sealer: Sealer, subjects: Digests, version: int, body: bytes, heads: Sequence[Head], salts: bytes
+) -> Links:
+    """The same by Python's `hmac`, for a machine without a libcrypto that can be called."""
+    key, ends, places, macs = sealer.active_key_id, list(heads), [], []
+    for index, subject in enumerate(subjects):
+        number, salt = partition_of(subject.value), salts[SALT_BYTES * index : SALT_BYTES * (index + 1)]
+        row = EventRow(ends[number].position + 1, subject, version, key, salt, body, b"")
+        ends[number] = Head(row.position, link(sealer, key, number, row, ends[number].mac))
+        places.append(row.position * PARTITIONS + number)
+        macs.append(ends[number].mac)
+    return Links(places, salts, b"".join(macs), ends)
+
+
+def _message(subjects: Digests, version: int, previous: bytes) -> Message:
+    """What `link` seals, with nothing yet where partition, position, digest, previous MAC and salted hash stand."""
+    from prefcenter.security.vector_seals import message_of
+
+    place = _PLACE.pack(0, 0, subjects.kind, subjects.key, subjects.rules, version)
+    fields = (EVENT, place, bytes(DIGEST_BYTES), previous, bytes(MAC_BYTES))
+    _, at_place, at_value, at_previous, at_hash = content_offsets(*fields)
+    at_partition, at_position = at_place, at_place + 8
+    return message_of(framed(*fields), at_partition, at_position, at_value, at_previous if previous else -1, at_hash)
 
 
 def chain_faults(sealer: Sealer, partition: int, rows: Iterable[EventRow], expected: Sequence[Head]) -> Iterator[str]:

@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import Digest, Digests
 from prefcenter.domain.errors import StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import (
+    AlikeChanges,
+    AlikeRecords,
     ApiKey,
     AuditReport,
     Change,
@@ -22,6 +24,8 @@ from prefcenter.services.ports import (
     RecordPage,
     Send,
     WaitingLetter,
+    alike_records,
+    one_by_one,
 )
 from prefcenter.storage.mongo_acts import Append, first_import_ms, put_in_force, record_sends
 from prefcenter.storage.mongo_changes import ChangeMarker
@@ -79,6 +83,9 @@ class MongoStore:
     async def load(self, controller: str, subjects: Sequence[Digest]) -> Sequence[Record]:
         self._require_open()
         return await self._read(self._queries.load(controller, subjects))
+
+    async def load_alike(self, controller: str, subjects: Sequence[Digests]) -> Sequence[AlikeRecords]:
+        return alike_records(await self.load(controller, [subject for digests in subjects for subject in digests]))
 
     async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
         self._require_open()
@@ -192,9 +199,15 @@ class MongoStore:
     # Writing
 
     async def append(
-        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+        self,
+        controller: str,
+        changes: Sequence[Change],
+        *,
+        bulk: bool = False,
+        receipt: Receipt | None = None,
+        alike: Sequence[AlikeChanges] = (),
     ) -> None:
-        await self._write(controller, Append(changes, receipt), bulk=bulk)
+        await self._write(controller, Append(one_by_one(changes, alike), receipt), bulk=bulk)
 
     async def record_sends(
         self,

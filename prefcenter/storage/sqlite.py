@@ -11,12 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import Digest, Digests
 from prefcenter.domain.errors import PrefcenterError, StoreError, StoreReadOnly
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import (
+    AlikeChanges,
+    AlikeRecords,
     ApiKey,
     AuditReport,
     Change,
@@ -42,6 +44,10 @@ from prefcenter.storage.sqlite_writer import GroupCommitWriter
 
 SCAN_PAGE_RECORDS = 2_000
 COLUMNS_PAGE_RECORDS = 20_000
+WRITER_CACHE_KIB = 64 << 10
+"""What the writer keeps of the file in memory at most: digests fall all over their index, and each page that was put
+out of the cache within a transaction is written once more."""
+
 SINGLE_SENDS_MAX = 100
 """More sends than this in one act let single acts go first, as a bulk append does."""
 
@@ -89,6 +95,9 @@ class SqliteStore:
 
     async def load(self, controller: str, subjects: Sequence[Digest]) -> Sequence[Record]:
         return await self._read(lambda: self._queries.load(controller, subjects))
+
+    async def load_alike(self, controller: str, subjects: Sequence[Digests]) -> Sequence[AlikeRecords]:
+        return await self._read(lambda: self._queries.load_alike(controller, subjects))
 
     async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
         return await self._read(lambda: self._queries.load_sealed(controller, subjects))
@@ -169,9 +178,15 @@ class SqliteStore:
     # Writing
 
     async def append(
-        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+        self,
+        controller: str,
+        changes: Sequence[Change],
+        *,
+        bulk: bool = False,
+        receipt: Receipt | None = None,
+        alike: Sequence[AlikeChanges] = (),
     ) -> None:
-        await self._act(lambda acts: acts.append(controller, changes, receipt), bulk=bulk)
+        await self._act(lambda acts: acts.append(controller, changes, receipt, alike), bulk=bulk)
 
     async def record_sends(
         self,
@@ -237,6 +252,7 @@ class SqliteStore:
                 raise StoreError("the store is closed")
             if self._writer is None:
                 self._write_connection = self._open(writable=True)
+                self._write_connection.execute(f"PRAGMA cache_size={-WRITER_CACHE_KIB}")
                 self._acts = Acts(self._write_connection, self._sealers)
                 self._writer = self.writer_type(self._write_connection, self._acts.forget)
             return self._writer, self._write_connection

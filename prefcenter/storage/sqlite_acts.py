@@ -9,12 +9,13 @@ from typing import Any
 
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import VersionConflict
-from prefcenter.domain.ledger import Head, partition_of
+from prefcenter.domain.ledger import PARTITIONS, Head, partition_of
 from prefcenter.security.seals import SALT_BYTES
-from prefcenter.services.ports import ApiKey, Change, Receipt, Send, WaitingLetter
-from prefcenter.storage.chain import EventRow, link
+from prefcenter.services.ports import AlikeChanges, ApiKey, Change, Receipt, Send, WaitingLetter
+from prefcenter.storage.chain import EventRow, link, links
 from prefcenter.storage.mapping import encode_event, encode_record
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
+from prefcenter.storage.sqlite_alike import AlikeRows
 from prefcenter.storage.sqlite_api_keys import put_api_key
 from prefcenter.storage.sqlite_ledger import (
     UPSERT_RECORD,
@@ -60,7 +61,13 @@ class Acts:
         self._has_noted_key = False
         self._last_row_id: int | None = None
 
-    def append(self, controller: str, changes: Sequence[Change], receipt: Receipt | None) -> None:
+    def append(
+        self,
+        controller: str,
+        changes: Sequence[Change],
+        receipt: Receipt | None,
+        alike: Sequence[AlikeChanges] = (),
+    ) -> None:
         row_ids = unmoved_row_ids(self._connection, self._known_ids().get(controller), changes)
         self._check_receipt(controller, receipt)
         controller_id = self._controller_id(controller)
@@ -80,7 +87,27 @@ class Acts:
         self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
         for change in changes:
             self._change_what_stands_beside(controller, controller_id, row_ids, change)
+        for alike_changes in alike:
+            self._append_alike(controller, controller_id, alike_changes)
         self._keep_receipt(controller, controller_id, receipt)
+
+    def _append_alike(self, controller: str, controller_id: int, alike: AlikeChanges) -> None:
+        intern, change = self._interner(controller, controller_id), alike.first
+        is_new = not change.before.version
+        first = self._next_row_id(len(alike.subjects)) if is_new else None
+        rows = AlikeRows(self._connection, controller_id, alike.subjects, first)
+        rows.write_records(change.after.version, encode_record(change.after, intern))
+        sealer = self._sealers[controller]
+        for version, event in enumerate(change.events, change.before.version + 1):
+            body = encode_event(event, intern)
+            heads = [self._head(row_partition(controller_id, number)) for number in range(PARTITIONS)]
+            salts = os.urandom(SALT_BYTES * len(alike.subjects))
+            chained = links(sealer, alike.subjects, version, body, heads, salts)
+            rows.write_events(version, sealer.active_key_id, chained, body)
+            self._heads |= {row_partition(controller_id, number): head for number, head in enumerate(chained.heads)}
+
+    def _head(self, partition: int) -> Head:
+        return self._heads.get(partition) or last_head(self._connection, partition)
 
     def _change_what_stands_beside(
         self, controller: str, controller_id: int, row_ids: Mapping[bytes, int], change: Change
@@ -167,11 +194,13 @@ class Acts:
             note_key(self._connection, self._sealers)
             self._has_noted_key = True
 
-    def _next_row_id(self) -> int:
+    def _next_row_id(self, rows: int = 1) -> int:
+        """The first of as many row ids that follow each other."""
         if self._last_row_id is None:
             (self._last_row_id,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()
-        self._last_row_id += 1
-        return self._last_row_id
+        first = self._last_row_id + 1
+        self._last_row_id += rows
+        return first
 
     def _interner(self, controller: str, controller_id: int) -> Callable[[str], int]:
         sealer = self._sealers[controller]
@@ -192,7 +221,7 @@ class Acts:
     ) -> tuple[Any, ...]:
         number = partition_of(subject.value)
         partition = row_partition(controller_id, number)
-        head = self._heads.get(partition) or last_head(self._connection, partition)
+        head = self._head(partition)
         sealer = self._sealers[controller]
         key, salt = sealer.active_key_id, os.urandom(SALT_BYTES)
         row = EventRow(head.position + 1, subject, version, key, salt, body, b"")

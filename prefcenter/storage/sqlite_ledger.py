@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from prefcenter.domain.digest import Digest
@@ -39,7 +39,14 @@ def rows_of_digests(
     connection: sqlite3.Connection, query: str, arguments: Sequence[Any], subjects: Sequence[Digest]
 ) -> Iterator[Sequence[Any]]:
     """The rows of a query that ends in `digest IN`, for as many subjects as there are."""
-    values = list({subject.value for subject in subjects})
+    yield from rows_of_values(connection, query, arguments, {subject.value for subject in subjects})
+
+
+def rows_of_values(
+    connection: sqlite3.Connection, query: str, arguments: Sequence[Any], distinct: Iterable[bytes]
+) -> Iterator[Sequence[Any]]:
+    """The same by the values of the digests, each of them once."""
+    values = list(distinct)
     for start in range(0, len(values), SUBJECTS_PER_QUERY):
         chunk = values[start : start + SUBJECTS_PER_QUERY]
         yield from connection.execute(f"{query} ({','.join('?' * len(chunk))})", (*arguments, *chunk))

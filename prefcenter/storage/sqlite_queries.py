@@ -6,16 +6,16 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from prefcenter.domain.digest import Digest, DigestKind
+from prefcenter.domain.digest import Digest, DigestKind, Digests
 from prefcenter.domain.errors import InvalidInput, StoreDamaged
 from prefcenter.domain.ledger import PARTITIONS, Head
 from prefcenter.domain.record import Record
-from prefcenter.services.ports import LedgerEvent, Receipt, RecordColumns, RecordPage, Send
+from prefcenter.services.ports import AlikeRecords, LedgerEvent, Receipt, RecordColumns, RecordPage, Send
 from prefcenter.storage.columns import StoredRecord, in_columns
 from prefcenter.storage.feed import fair_shares
 from prefcenter.storage.mapping import decode_event, decode_record
 from prefcenter.storage.sealers import SealerByController
-from prefcenter.storage.sqlite_ledger import last_head, row_partition, rows_of_digests
+from prefcenter.storage.sqlite_ledger import last_head, row_partition, rows_of_digests, rows_of_values
 from prefcenter.storage.sqlite_receipts import receipt_of
 from prefcenter.storage.sqlite_sealed import load_sealed
 from prefcenter.storage.sqlite_sends import Place, page_of_sends, send_times
@@ -35,6 +35,7 @@ T = TypeVar("T")
 _UNREADABLE = (ValueError, KeyError, IndexError, TypeError, RecursionError)
 _UNREADABLE_RECORD = "table records: a record cannot be read; run `prefcenter audit verify`"
 _RECORD_COLUMNS = "kind, key, rules, digest, version, state"
+_RECORDS_OF = f"SELECT {_RECORD_COLUMNS} FROM records WHERE controller = ? AND digest IN"  # noqa: S608 - our own names
 
 
 class Queries:
@@ -50,9 +51,23 @@ class Queries:
     # Records
 
     def load(self, controller: str, subjects: Sequence[Digest]) -> list[Record]:
-        query = f"SELECT {_RECORD_COLUMNS} FROM records WHERE controller = ? AND digest IN"  # noqa: S608 - our own names
-        rows = rows_of_digests(self._connection, query, (self._id_of(controller),), subjects)
+        rows = rows_of_digests(self._connection, _RECORDS_OF, (self._id_of(controller),), subjects)
         return [self._record(controller, row) for row in rows]
+
+    def load_alike(self, controller: str, subjects: Sequence[Digests]) -> list[AlikeRecords]:
+        """Records whose columns are the same but for their digests are read once."""
+        values = {value for digests in subjects for value in digests.values}
+        together: dict[tuple[Any, ...], list[bytes]] = {}
+        for kind, key, rules, value, *columns in rows_of_values(
+            self._connection, _RECORDS_OF, (self._id_of(controller),), values
+        ):
+            together.setdefault((kind, key, rules, *columns), []).append(value)
+        return [self._alike(controller, columns, of_group) for columns, of_group in together.items()]
+
+    def _alike(self, controller: str, columns: Sequence[Any], values: Sequence[bytes]) -> AlikeRecords:
+        kind, key, rules, *others = columns
+        first = self._record(controller, (kind, key, rules, values[0], *others))
+        return AlikeRecords(first, Digests(first.subject.kind, key, rules, values))
 
     def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
         return load_sealed(self._connection, self._sealers[controller], self._id_of(controller), subjects)

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
-from prefcenter.domain.digest import Digest
+from prefcenter.domain.digest import Digest, Digests
 from prefcenter.domain.errors import StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.services.ports import (
+    AlikeChanges,
+    AlikeRecords,
     ApiKey,
     AuditReport,
     Change,
@@ -52,15 +54,25 @@ class TimedStore:
         with self._timed("load"):
             return await self._store.load(controller, subjects)
 
+    async def load_alike(self, controller: str, subjects: Sequence[Digests]) -> Sequence[AlikeRecords]:
+        with self._timed("load_alike"):
+            return await self._store.load_alike(controller, subjects)
+
     async def load_sealed(self, controller: str, subjects: Sequence[Digest]) -> Mapping[Digest, bytes]:
         with self._timed("load_sealed"):
             return await self._store.load_sealed(controller, subjects)
 
     async def append(
-        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+        self,
+        controller: str,
+        changes: Sequence[Change],
+        *,
+        bulk: bool = False,
+        receipt: Receipt | None = None,
+        alike: Sequence[AlikeChanges] = (),
     ) -> None:
         with self._written("append"):
-            await self._store.append(controller, changes, bulk=bulk, receipt=receipt)
+            await self._store.append(controller, changes, bulk=bulk, receipt=receipt, alike=alike)
 
     async def receipt(self, controller: str, name: bytes, since_ms: int) -> Receipt | None:
         with self._timed("receipt"):

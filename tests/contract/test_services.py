@@ -21,7 +21,8 @@ from prefcenter.services.contact_files import Contact, ContactAddress
 from prefcenter.services.contacts import Contacts
 from prefcenter.services.decisions import Decisions, Question
 from prefcenter.services.feed import Feed
-from prefcenter.services.importing import GrantRow, Importing, RefusalRow, RowOutcome
+from prefcenter.services.import_batches import RowOutcome
+from prefcenter.services.importing import GrantRow, Importing, RefusalRow
 from prefcenter.services.ports import Store
 from prefcenter.services.recording import Recording
 from prefcenter.services.suppressions import Suppressions

@@ -16,7 +16,8 @@ from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import Channel, RefusalReason
 from prefcenter.services.acts import Outcome
 from prefcenter.services.admission import Consent
-from prefcenter.services.importing import GrantRow, RefusalRow, RowOutcome
+from prefcenter.services.import_batches import RowOutcome
+from prefcenter.services.importing import GrantRow, RefusalRow
 from tests.properties.model import LIFTED_BY_ADMINISTRATOR, WEAKEST_FIRST, Model, Place
 from tests.properties.promises import (
     FIRST_PROMISES,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
-from prefcenter.domain.digest import Digest, DigestKind
-from prefcenter.domain.ledger import Head
+from prefcenter.domain.digest import Digest, DigestKind, Digests
+from prefcenter.domain.ledger import PARTITIONS, Head, partition_of
 from prefcenter.security.keyring import new_keyring
 from prefcenter.security.seals import Sealer
-from prefcenter.storage.chain import EventRow, chain_faults, link
+from prefcenter.storage.chain import EventRow, Links, chain_faults, link, links, links_one_by_one
 
 KEYRING = new_keyring("2026-11-21T00:00:00.000Z")
 SEALER = Sealer(KEYRING, "acme")
@@ -110,3 +111,31 @@ def test_one_controllers_chain_is_not_anothers() -> None:
 def test_a_number_beyond_what_is_sealed_is_a_fault_and_no_crash() -> None:
     chain = a_chain(1)
     assert faults([replace(chain[0], version=2**70)])
+
+
+def many_subjects(count: int) -> Digests:
+    return Digests(DigestKind.MAILBOX, 1, 1, [sha256(b"%d" % number).digest()[:16] for number in range(count)])
+
+
+@pytest.mark.parametrize("chain", [links, links_one_by_one])
+@pytest.mark.parametrize("body", [b"", b"a body", b"long" * 100])
+def test_links_of_many_events_are_those_of_each_of_them(chain: Callable[..., Links], body: bytes) -> None:
+    """Partitions that are empty and that are not; both ways to make the links, by compiled code and by Python."""
+    subjects, ends = many_subjects(300), [Head(), Head(7, b"m" * 16), *[Head()] * 6]
+    salts = b"".join(b"%08d" % number for number in range(len(subjects)))
+    made = chain(SEALER, subjects, 5, body, ends, salts)
+    for index, subject in enumerate(subjects):
+        number, salt = partition_of(subject.value), salts[8 * index : 8 * index + 8]
+        row = EventRow(ends[number].position + 1, subject, 5, SEALER.active_key_id, salt, body, b"")
+        ends[number] = Head(row.position, link(SEALER, SEALER.active_key_id, number, row, ends[number].mac))
+        assert made.places[index] == row.position * PARTITIONS + number
+        assert made.macs[16 * index : 16 * index + 16] == ends[number].mac
+    assert list(made.heads) == ends
+    assert made.salts == salts
+
+
+def test_links_of_nobody_leave_the_heads_where_they_are() -> None:
+    heads = [Head(), Head(7, b"m" * 16), *[Head()] * 6]
+    for chain in (links, links_one_by_one):
+        made = chain(SEALER, many_subjects(0), 1, b"body", heads, b"")
+        assert (made.places, made.macs, list(made.heads)) == ([], b"", heads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,11 @@ class DelimitedBlock:
         return np.flatnonzero(self.records.widths == self.contacts.width)
 
     def cells(self, wanted: int, rows: Numbers) -> Cells:
-        return self.records.cells(wanted, rows, _decoder(self.contacts))
+        return self.records.cells(wanted, rows, self.decode)
+
+    def decode(self, octets: bytes) -> str:
+        """The text of some bytes of the list, as the lists' own reader gives it."""
+        return octets.decode(self.contacts.encoding.name, self.contacts.encoding.errors)
 
     def part(self, sink: DelimitedSink, output: Output, decided: Decided) -> Part:
         changes = changes_for(output, decided, sink.added)
@@ -92,8 +96,3 @@ class DelimitedBlocks:
 def _longest(records: Records) -> int:
     """The size of the longest record, of which one may be what is left of the block."""
     return int((records.text_ends - records.begins).max(initial=len(records.octets) - records.used))
-
-
-def _decoder(contacts: OpenList) -> Callable[[bytes], str]:
-    encoding = contacts.encoding
-    return lambda cell: cell.decode(encoding.name, encoding.errors)

@@ -13,7 +13,7 @@ from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import load_keyring
 from prefcenter.services.contacts import Contacts
 from prefcenter.services.importing import Importing
-from prefcenter.services.ports import Change, Receipt
+from prefcenter.services.ports import AlikeChanges, Change, Receipt
 from prefcenter.services.recording import Recording
 from prefcenter.storage.sqlite import SqliteStore
 from tests.running_home import RunningHome
@@ -26,12 +26,18 @@ class ContestedStore(SqliteStore):
     conflicts = 0
 
     async def append(
-        self, controller: str, changes: Sequence[Change], *, bulk: bool = False, receipt: Receipt | None = None
+        self,
+        controller: str,
+        changes: Sequence[Change],
+        *,
+        bulk: bool = False,
+        receipt: Receipt | None = None,
+        alike: Sequence[AlikeChanges] = (),
     ) -> None:
         if self.conflicts:
             self.conflicts -= 1
             raise VersionConflict("somebody was first")
-        await super().append(controller, changes, bulk=bulk, receipt=receipt)
+        await super().append(controller, changes, bulk=bulk, receipt=receipt, alike=alike)
 
 
 class OvertakenStore(SqliteStore):

@@ -10,7 +10,8 @@ from prefcenter.domain.errors import InvalidAddress, InvalidInput, InvalidTime, 
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.services.acts import ATTEMPTS_MAX
-from prefcenter.services.importing import GrantRow, RefusalRow, RowError, RowOutcome
+from prefcenter.services.import_batches import RowOutcome
+from prefcenter.services.importing import GrantRow, RefusalRow, RowError
 from tests.factories import DAY, HOUR, MINUTE, NOW
 from tests.running_home import RunningHome
 from tests.unit.services.asking import BUSINESS, a_consent, importing_of, reason, recording_of

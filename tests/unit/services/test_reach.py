@@ -9,7 +9,8 @@ from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.services.acts import Outcome
 from prefcenter.services.contact_files import ContactAddress
-from prefcenter.services.importing import RefusalRow, RowOutcome
+from prefcenter.services.import_batches import RowOutcome
+from prefcenter.services.importing import RefusalRow
 from prefcenter.services.reach import is_taken_over
 from prefcenter.services.recording import Choice, Evidence
 from prefcenter.services.targets import Addressee, ContactId

@@ -13,7 +13,8 @@ from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.services.acts import Outcome
 from prefcenter.services.decisions import Question
-from prefcenter.services.importing import RefusalRow, RowError, RowOutcome
+from prefcenter.services.import_batches import RowOutcome
+from prefcenter.services.importing import RefusalRow, RowError
 from tests.factories import DAY, NOW
 from tests.running_home import RunningHome
 from tests.unit.services.asking import BUSINESS, CONTROLLER, a_consent, importing_of, reason, recording_of

@@ -25,7 +25,8 @@ from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput, P
 from prefcenter.domain.events import EVERYTHING, Cell, Scope
 from prefcenter.domain.terms import AddressKind, Channel, RefusalReason
 from prefcenter.domain.time import MS_PER_DAY, parse_time
-from prefcenter.services.importing import GrantRow, RefusalRow, RowOutcome
+from prefcenter.services.import_batches import RowOutcome
+from prefcenter.services.importing import GrantRow, RefusalBlock, RefusalRow
 from tests.factories import NOW, a_digest
 
 Outcome = RowOutcome | PrefcenterError
@@ -67,6 +68,14 @@ class RecordingImporter:
             raise StoreFull("the disk is full; nothing was acknowledged")
         self.refused.append(list(rows))
         return [_outcome(row.address) for row in rows]
+
+    async def refuse_block(
+        self, block: RefusalBlock, reason: RefusalReason, scope: Scope, source: str
+    ) -> Sequence[Outcome]:
+        raise AssertionError("short lists are read record by record")
+
+    def subjects_of_block(self, block: RefusalBlock) -> Iterable[bytes]:
+        raise AssertionError("short lists are read record by record")
 
     async def grant(self, rows: Sequence[GrantRow]) -> Sequence[Outcome]:
         self.granted.append(list(rows))
