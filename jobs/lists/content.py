@@ -40,6 +40,32 @@ SUFFIX_OF_PACKING = {Packing.NONE: "", Packing.GZIP: ".gz", Packing.ZSTD: ".zst"
 PACKED_SUFFIXES = frozenset({".gz", ".zst", ".zstd"})
 
 
+class OctetStream(Protocol):
+    """What can be read once, from its beginning to its end, as standard input can."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+class HeldStream:
+    """A stream of which the beginning can be looked at before it is read."""
+
+    def __init__(self, stream: OctetStream) -> None:
+        self._stream = stream
+        self._held = b""
+
+    def hold(self, octets: int) -> int:
+        """Read so many bytes ahead, and tell how many there are; fewer than asked for are all of them."""
+        while len(self._held) < octets and (more := self._stream.read(octets - len(self._held))):
+            self._held += more
+        return len(self._held)
+
+    def read(self, size: int, /) -> bytes:
+        if not self._held:
+            return self._stream.read(size)
+        given, self._held = self._held[:size], self._held[size:]
+        return given
+
+
 class Packer(Protocol):
     """What packs an output; `compress` and `flush` give the bytes to write, if there are any yet."""
 
@@ -106,7 +132,7 @@ class Content:
 
 
 @contextmanager
-def list_content(path: Path, standard_input: IO[bytes] | None = None) -> Iterator[Content]:
+def list_content(path: Path, standard_input: OctetStream | None = None) -> Iterator[Content]:
     """The content of a list; `-` is standard input, which is spooled until the context is left.
 
     Raises InvalidList for what cannot be read, and for what is no regular file.

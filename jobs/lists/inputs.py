@@ -6,10 +6,10 @@ import glob
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from jobs.lists.contacts import ContactList, Found, Sought
-from jobs.lists.content import STANDARD_INPUT, Content, list_content, unreadable
+from jobs.lists.content import STANDARD_INPUT, Content, OctetStream, list_content, unreadable
 from jobs.lists.faults import list_fault
 from jobs.lists.ndjson import NDJSON_FORMAT, is_ndjson, open_ndjson, reopen_ndjson
 from jobs.lists.opening import TEXT_FORMAT, open_text, reopen_text
@@ -23,11 +23,13 @@ START_BYTES = 1 << 12
 
 
 @contextmanager
-def open_lists(paths: Sequence[Path], sought: Sought, standard_input: IO[bytes] | None = None) -> Iterator[ContactList]:
+def open_lists(
+    paths: Sequence[Path], sought: Sought, standard_input: OctetStream | None = None
+) -> Iterator[ContactList]:
     """Open lists to be read as one, in this order. Raises InvalidList for what cannot be read, or not as one."""
     with ExitStack() as contents:
         lists = [
-            _opened(contents.enter_context(list_content(path, standard_input)), sought) for path in _expanded(paths)
+            _opened(contents.enter_context(list_content(path, standard_input)), sought) for path in expanded(paths)
         ]
         require_alike(lists)
         yield lists[0] if len(lists) == 1 else SeveralLists(lists)
@@ -40,8 +42,11 @@ def reopen_list(path: Path, found: Found, described: Mapping[str, Any]) -> Itera
         yield REOPENERS[described["format"]](content, found, described)
 
 
-def _expanded(paths: Sequence[Path]) -> list[Path]:
-    """Patterns that a shell left as they are become the files that they name, in the order of their names."""
+def expanded(paths: Sequence[Path]) -> list[Path]:
+    """Patterns that a shell left as they are become the files that they name, in the order of their names.
+
+    Raises InvalidList for a pattern that names none, and InvalidInput for standard input named twice.
+    """
     expanded: list[Path] = []
     for path in paths:
         is_pattern = any(mark in str(path) for mark in PATTERN) and not path.exists()

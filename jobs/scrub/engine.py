@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 from jobs.lists import ContactList
+from jobs.lists.content import OctetStream
 from jobs.lists.inputs import open_lists
 from jobs.scrub.deciding import ColumnAnswers, Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
@@ -87,7 +88,7 @@ async def scrub(
     clock: Clock,
     progress: ProgressReport = lambda _: None,
     engine: RowEngine | None = None,
-    standard_input: IO[bytes] | None = None,
+    standard_input: OctetStream | None = None,
     links: Links | None = None,
 ) -> Manifest:
     """Decide every row of a list and write the outputs, all of them or none; returns the manifest.

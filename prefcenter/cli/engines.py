@@ -6,9 +6,10 @@ import sys
 
 import click
 
+from jobs.lists.content import HeldStream
 from jobs.scrub import ScrubPlan
 from jobs.scrub.engine import RowEngine
-from jobs.scrub.fast.choice import MEMORY_MIB, EngineChoice, pays
+from jobs.scrub.fast.choice import MEMORY_MIB, EngineChoice, octets_at_hand, pays
 from prefcenter.services.controller import ControllerServices
 from prefcenter.settings import Settings
 
@@ -21,13 +22,15 @@ async def chosen_engine(
     plan: ScrubPlan,
     choice: EngineChoice = EngineChoice.AUTO,
     memory_mib: int = MEMORY_MIB,
+    standard_input: HeldStream | None = None,
 ) -> RowEngine | None:
-    """The fast engine, if it is asked for or pays for one of the lists; its libraries take a second to load."""
+    """The fast engine, if it is asked for or pays for the lists; its libraries take a second to load."""
     if choice is EngineChoice.REFERENCE:
         return None
-    asked = (found.policy.controller, found.store, settings.snapshots)
-    if choice is EngineChoice.AUTO and not any([await pays(path, *asked) for path in plan.paths]):
-        return None
+    if choice is EngineChoice.AUTO:
+        octets = octets_at_hand(plan.paths, standard_input)
+        if not await pays(octets, found.policy.controller, found.store, settings.snapshots):
+            return None
     from jobs.scrub.fast.engine import FastEngine
     from prefcenter.security.compiled import tell_of_compiling
 

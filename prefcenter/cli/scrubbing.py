@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from jobs.lists.content import HeldStream
 from jobs.scrub import AddressChoice, Manifest, ScrubPlan
 from jobs.scrub import scrub as run_scrub
 from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB, EngineChoice
@@ -143,7 +144,8 @@ def _require_base_url(settings: Settings) -> None:
 async def _run(settings: Settings, controller: str, plan: ScrubPlan, choice: EngineChoice, memory_mib: int) -> Manifest:
     async with open_services(settings) as services:
         found = await services.deciding(controller)
-        engine = await chosen_engine(settings, found, plan, choice, memory_mib)
+        standard_input = None if sys.stdin is None else HeldStream(sys.stdin.buffer)
+        engine = await chosen_engine(settings, found, plan, choice, memory_mib, standard_input)
         with rows_progress("scrub") as show:
             return await run_scrub(
                 plan,
@@ -152,7 +154,7 @@ async def _run(settings: Settings, controller: str, plan: ScrubPlan, choice: Eng
                 services.clock,
                 lambda progress: show(progress.bytes_read, progress.bytes_total, progress.rows),
                 engine=engine,
-                standard_input=None if sys.stdin is None else sys.stdin.buffer,
+                standard_input=standard_input,
                 links=found.links if plan.links else None,
             )
 

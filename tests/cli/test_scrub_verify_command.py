@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.scrub.fast.choice import FEWEST_OCTETS
 from tests.cli.command_line import CommandLine
 
 SCRUB = (
@@ -92,3 +93,11 @@ def test_a_list_from_standard_input_is_scrubbed(prefcenter: CommandLine, workpla
     ran = prefcenter(*asked, "--out", "out", stdin="email\npat@acme.example\n")
     assert (ran.code, ran.err) == (0, "")
     assert (workplace / "out" / "kept.csv").read_text(encoding="utf-8") == "email\npat@acme.example\n"
+
+
+def test_a_long_list_from_standard_input_is_taken_by_the_fast_engine(prefcenter: CommandLine, workplace: Path) -> None:
+    asked = ["scrub", "-", "--controller", "opencontact", "--purpose", "candidate-contact", "--channel", "email"]
+    content = "email\n" + "pat@acme.example\n" * (1 + FEWEST_OCTETS // len("pat@acme.example\n"))
+    ran = prefcenter(*asked, "--out", "out", "--json", stdin=content)
+    assert (ran.code, json.loads(ran.out)["run"]["engine"]) == (0, "fast")
+    assert (workplace / "out" / "kept.csv").read_text(encoding="utf-8") == content

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from jobs.lists.content import STANDARD_INPUT, HeldStream
+from jobs.lists.inputs import expanded
 from prefcenter.services.ports import Store
 
 FEWEST_OCTETS = 1 << 21
@@ -27,15 +30,25 @@ class EngineChoice(StrEnum):
     REFERENCE = "reference"
 
 
-async def pays(path: Path, controller: str, store: Store, cache: Path) -> bool:
-    """Whether the fast engine pays for a list: it is long, and the store's snapshot is there or is soon made."""
-    octets = _size_of(path)
+async def pays(octets: int, controller: str, store: Store, cache: Path) -> bool:
+    """Whether the fast engine pays for lists of so many bytes, and the store's snapshot is there or is soon made."""
     if octets < FEWEST_OCTETS:
         return False
     if _size_of(cache / f"{controller}.snapshot"):
         return True
     heads = await store.heads(controller)
     return sum(head.position for head in heads) <= octets * EVENTS_AN_OCTET
+
+
+def octets_at_hand(paths: Sequence[Path], standard_input: HeldStream | None) -> int:
+    """The size of lists together; of standard input, as far as it matters.
+
+    Raises as `expanded` does, which whoever reads them would do too.
+    """
+    held = 0
+    if STANDARD_INPUT in paths and standard_input is not None:
+        held = standard_input.hold(FEWEST_OCTETS)
+    return held + sum(_size_of(path) for path in expanded(paths) if path != STANDARD_INPUT)
 
 
 def _size_of(path: Path) -> int:

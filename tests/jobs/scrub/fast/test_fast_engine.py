@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from jobs.lists.content import HeldStream
 from jobs.scrub import ScrubPlan, scrub
-from jobs.scrub.fast.choice import FEWEST_OCTETS, pays
+from jobs.scrub.fast.choice import FEWEST_OCTETS, octets_at_hand, pays
 from jobs.scrub.fast.engine import FastEngine
 from jobs.scrub.fast.explained import explained
 from prefcenter.domain.errors import InvalidList, PrefcenterError
@@ -120,10 +122,32 @@ def test_the_fast_engine_pays_for_long_lists_of_small_or_known_stores(tmp_path: 
     short.write_bytes(LIST)
     long.write_bytes(b"x" * FEWEST_OCTETS)
 
-    def is_taken(path: Path) -> bool:
-        return asyncio.run(pays(path, controller, home.store, tmp_path / "cache"))
+    def is_taken(*paths: Path, given: bytes | None = None) -> bool:
+        stream = None if given is None else HeldStream(io.BytesIO(given))
+        octets = octets_at_hand(paths, stream)
+        return asyncio.run(pays(octets, controller, home.store, tmp_path / "cache"))
 
     assert (is_taken(short), is_taken(long), is_taken(tmp_path / "absent.csv")) == (False, True, False)
+    assert is_taken(tmp_path / "l*.csv")
+    standard_input = Path("-")
+    assert not is_taken(standard_input)
+    assert not is_taken(standard_input, given=LIST)
+    assert is_taken(standard_input, given=long.read_bytes() * 2)
+    assert is_taken(short, standard_input, given=b"x" * (FEWEST_OCTETS - len(LIST)))
+
+
+def test_what_was_looked_at_of_a_stream_is_read_all_the_same() -> None:
+    class Dripping(io.BytesIO):
+        """Gives three bytes at a time, as a pipe may."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(3, size or 0))
+
+    held = HeldStream(Dripping(b"0123456789"))
+    assert held.hold(5) == 5
+    assert held.hold(4) == 5
+    assert [held.read(2), held.read(100), held.read(100)] == [b"01", b"234", b"567"]
+    assert (held.hold(9), held.read(9), held.read(9)) == (2, b"89", b"")
 
 
 def test_the_plan_can_be_explained(tmp_path: Path, home: SmallHome) -> None:
