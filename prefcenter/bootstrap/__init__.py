@@ -27,7 +27,7 @@ from prefcenter.services.decisions import require_all_keys
 from prefcenter.services.policies import PolicyBook
 from prefcenter.services.policy_files import STARTER_POLICY_FILE_NAME, load_policies, starter_policy_text
 from prefcenter.services.ports import AuditReport, Clock, Store
-from prefcenter.services.regions import StoreLocation
+from prefcenter.services.regions import StoreLocation, require_region
 from prefcenter.services.site import Site
 from prefcenter.settings import Settings
 from prefcenter.storage import create_store, is_distributed, open_store
@@ -168,10 +168,12 @@ def _put_in_place(built: Path, home: Path) -> None:
 
 def _build(inside: Settings, policies: Path | None, clock: Clock) -> Sequence[str]:
     _copy_policies(policies, inside.policies)
-    controllers = sorted(load_policies(inside.policies, known_clauses=known_clauses(clauses_file())))
+    loaded = load_policies(inside.policies, known_clauses=known_clauses(clauses_file()))
+    for policy in loaded.values():
+        require_region(policy, _location(inside))
     save_keyring(new_keyring(format_time(clock())), inside.keyring, replace_existing=False)
     create_store(inside.store_url)
-    return controllers
+    return sorted(loaded)
 
 
 def _copy_policies(source: Path | None, target: Path) -> None:

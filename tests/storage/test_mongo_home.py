@@ -64,6 +64,14 @@ async def test_a_home_is_not_made_over_a_store_that_stands(settings: Settings, t
 
 
 @pytest.mark.parametrize("regions", ["", "US"])
+async def test_a_home_whose_policies_keep_their_data_elsewhere_is_not_begun(tmp_path: Path, regions: str) -> None:
+    url = new_store_url()
+    with pytest.raises(InvalidInput, match=r"opencontact: .*EEA.*nothing was done"):
+        await init_home(settings_of(tmp_path / "home", url, regions), POLICIES)
+    assert len(await init_home(settings_of(tmp_path / "home", url), POLICIES)) == 5
+
+
+@pytest.mark.parametrize("regions", ["", "US"])
 async def test_a_policy_is_served_only_from_where_its_data_stays(settings: Settings, regions: str) -> None:
     moved = settings_of(settings.home, settings.store_url, regions)
     async with open_services(moved) as services:
