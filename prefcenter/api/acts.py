@@ -27,15 +27,19 @@ from prefcenter.services.acts import Outcome
 from prefcenter.services.admission import Consent
 from prefcenter.services.callers import CallerScope
 from prefcenter.services.controller import ControllerServices
+from prefcenter.services.links import Link
 from prefcenter.services.recording import Choice, Evidence
-from prefcenter.services.targets import Addressee, ContactId
+from prefcenter.services.targets import Addressee, ContactId, Target
 
 CHOICES_MAX = 200
 SENDS_MAX = 1_000
 
-_CONTROLLER = "The controller: the id of its policy. A signed-in person may leave it out."
+_CONTROLLER = "The controller: the id of its policy. A person may leave it out."
 _NAMED_CONTROLLER = "The controller: the id of its policy."
-_WHOM = "Whom it is about. A signed-in person leaves it out, and acts for their own address."
+_WHOM = "Whom it is about. A person leaves it out, and acts for their own address."
+_OWN_ADDRESS = (
+    "The address in plaintext. A signed-in person leaves it out; who came by a link names it where no contact is known."
+)
 _CHANNEL = "What the address is, where nothing else says so: a channel that reaches it."
 _SOURCE = "Where it came from: a short slug such as `crm-form`, never free text."
 _WORDING = "The wording that the person saw: a slug with its version, such as `newsletter-form@3` (OCC-15)."
@@ -109,9 +113,7 @@ class ChoiceInput:
 @strawberry.input(description="Several choices of one address, recorded all at once or not at all.")
 class SetPreferencesInput:
     controller: str | None = strawberry.field(default=None, description=_CONTROLLER)
-    address: str | None = strawberry.field(
-        default=None, description="The address in plaintext. A signed-in person leaves it out."
-    )
+    address: str | None = strawberry.field(default=None, description=_OWN_ADDRESS)
     channel: Channel | None = strawberry.field(default=None, description=_CHANNEL)
     choices: list[ChoiceInput] = strawberry.field(description="The choices, 1 to 200.")
     wording: str = strawberry.field(description=_WORDING)
@@ -158,10 +160,15 @@ class RecordSendsInput:
 
 async def opt_out(context: RequestContext, wanted: OptOutInput) -> RecordedAct:
     services = await services_of(context, controller_of(context, wanted.controller))
-    whom = _addressee(context, services, wanted.whom)
     once = once_for(context, services, wanted.idempotency_key, "optOut", wanted)
     channel = channel_of(context.caller, wanted.channel)
     scope = scope_of(wanted.scope)
+    if context.caller.link is not None:
+        if wanted.at is not None:
+            raise ActRefused("at: what is said by a link is said now")
+        target = await _target_by_link(services, context.caller.link, wanted.whom)
+        return recorded(await services.own_acts.opt_out(target, [scope], wanted.source, once=once))
+    whom = _addressee(context, services, wanted.whom)
     outcome = await services.recording.opt_out(whom, scope, wanted.source, wanted.at, channel, once=once)
     return recorded(outcome)
 
@@ -186,7 +193,7 @@ async def record_consent(context: RequestContext, wanted: RecordConsentInput) ->
     evidence = wanted.wording, wanted.method, wanted.actor
     consent = Consent(cell_of(wanted.cell), *evidence, wanted.given_at, wanted.expires_at)
     channel = channel_of(context.caller, wanted.channel)
-    is_confirmed = context.caller.person is not None
+    is_confirmed = context.caller.consents_at_once
     is_replay = await services.recording.is_done(once)
     outcome = await services.recording.record_consent(whom, consent, channel, once=once, is_confirmed=is_confirmed)
     if outcome is Outcome.PENDING and not is_replay:
@@ -196,11 +203,15 @@ async def record_consent(context: RequestContext, wanted: RecordConsentInput) ->
 
 async def set_preferences(context: RequestContext, wanted: SetPreferencesInput) -> RecordedChoices:
     services = await services_of(context, controller_of(context, wanted.controller))
-    address = address_of(context.caller, services, wanted.address)
     if not 1 <= len(wanted.choices) <= CHOICES_MAX:
         raise InvalidInput(f"choices: between 1 and {CHOICES_MAX}")
     once = once_for(context, services, wanted.idempotency_key, "setPreferences", wanted)
     choices = [Choice(cell_of(choice.cell), choice.wanted) for choice in wanted.choices]
+    if context.caller.link is not None:
+        visit = await services.visits.of_link(context.caller.link, wanted.address)
+        saved = await services.visits.save(visit, choices, wanted.wording, _language(context), once=once)
+        return recorded_choices(saved.outcomes)
+    address = address_of(context.caller, services, wanted.address)
     channel = channel_of(context.caller, wanted.channel)
     is_replay = await services.recording.is_done(once)
     outcomes = await services.recording.set_preferences(
@@ -210,7 +221,7 @@ async def set_preferences(context: RequestContext, wanted: SetPreferencesInput) 
         Evidence(wanted.wording, wanted.method, wanted.actor),
         channel,
         once=once,
-        is_confirmed=context.caller.person is not None,
+        is_confirmed=context.caller.consents_at_once,
     )
     waiting = [choice.cell for choice, outcome in zip(choices, outcomes, strict=True) if outcome is Outcome.PENDING]
     if waiting and not is_replay:
@@ -222,15 +233,21 @@ async def _ask_person(
     context: RequestContext, services: ControllerServices, address: str, channel: Channel | None, cells: Sequence[Cell]
 ) -> None:
     """What a tool reports over a standing refusal waits for the person, who is asked by mail (OCC-15)."""
-    language = next(iter(context.languages), "en")
-    await services.confirmations.ask_for_reported(address, channel, cells, language)
+    await services.confirmations.ask_for_reported(address, channel, cells, _language(context))
+
+
+def _language(context: RequestContext) -> str:
+    return next(iter(context.languages), "en")
 
 
 async def pause(context: RequestContext, wanted: PauseInput) -> RecordedAct:
     services = await services_of(context, controller_of(context, wanted.controller))
-    whom = _addressee(context, services, wanted.whom)
     once = once_for(context, services, wanted.idempotency_key, "pause", wanted)
     channel = channel_of(context.caller, wanted.channel)
+    if context.caller.link is not None:
+        target = await _target_by_link(services, context.caller.link, wanted.whom)
+        return recorded(await services.recording.pause_target(target, wanted.until, once))
+    whom = _addressee(context, services, wanted.whom)
     return recorded(await services.recording.pause(whom, wanted.until, channel, once=once))
 
 
@@ -264,6 +281,14 @@ def _addressee(context: RequestContext, services: ControllerServices, wanted: Ad
             raise ActRefused(NOT_THEIRS)
         return ContactId(wanted.contact)
     return _address(context, services, wanted)
+
+
+async def _target_by_link(services: ControllerServices, link: Link, wanted: AddresseeInput | None) -> Target:
+    """Whom a link is for; whoever is named besides has to be the same."""
+    if wanted is not None and wanted.contact:
+        raise ActRefused(NOT_THEIRS)
+    named = wanted.address if wanted is not None else None
+    return (await services.visits.of_link(link, named or None)).target
 
 
 def _address(context: RequestContext, services: ControllerServices, wanted: AddresseeInput | None) -> str:

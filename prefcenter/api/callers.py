@@ -1,4 +1,4 @@
-"""Whose address an act or a question is about: the one that is named, or a signed-in person's own and no other."""
+"""Whose address an act or a question is about: the one that is named, or a person's own and no other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from prefcenter.services.callers import Caller, Person
 from prefcenter.services.controller import ControllerServices
 
 NOT_THEIRS = "address: a signed-in person acts for their own address only"
+NOT_BY_LINK = "a link says no and makes choices, which the person confirms; it has no say in this"
 
 
 def controller_of(context: RequestContext, named: str | None) -> str:
@@ -23,8 +24,11 @@ def controller_of(context: RequestContext, named: str | None) -> str:
 
 
 def address_of(caller: Caller, services: ControllerServices, named: str | None) -> str:
-    """The address that is named, or that of the person. Raises ActRefused where a person names another's."""
+    """The address that is named, or that of the person. Raises ActRefused where a person names another's, or came by
+    a link."""
     person = caller.person
+    if caller.link is not None:
+        raise ActRefused(NOT_BY_LINK)
     if person is None:
         if named is None:
             raise InvalidInput("address: name one; only a signed-in person has one of their own")

@@ -10,13 +10,19 @@ from prefcenter.api.cells import Cell, shown_cell
 from prefcenter.api.context import RequestContext
 from prefcenter.api.decisions import Decision, Shown
 from prefcenter.api.moments import DateTime
-from prefcenter.domain.errors import InvalidInput
+from prefcenter.domain.errors import ActRefused, InvalidInput
 from prefcenter.domain.terms import Channel
 from prefcenter.services import preferences as service
+from prefcenter.services.controller import ControllerServices
 from prefcenter.services.feed import subject_id
 
 
-@strawberry.input(description="Whose preferences. A signed-in person leaves out controller, address and channel.")
+@strawberry.input(
+    description=(
+        "Whose preferences. A signed-in person leaves out controller, address and channel; who came by a link names the"
+        " address where no contact is on file, and sees what the link shows."
+    )
+)
 class PreferencesInput:
     controller: str | None = strawberry.field(default=None, description="The controller: the id of its policy.")
     address: str | None = strawberry.field(
@@ -50,12 +56,10 @@ async def preference_sheet(context: RequestContext, wanted: PreferencesInput | N
     """The preferences of the address that is named, or of the signed-in person. Raises InvalidInput, ActRefused."""
     wanted = wanted or PreferencesInput()
     services = await services_of(context, controller_of(context, wanted.controller))
-    address = address_of(context.caller, services, wanted.address)
     channel = channel_of(context.caller, wanted.channel)
     if channel is None:
         raise InvalidInput("channel: name one that the address is reached on")
-    now_ms = context.home.clock()
-    sheet = await services.preferences.of(address, channel, now_ms, tuple(wanted.audiences))
+    sheet = await _sheet(context, services, wanted, channel)
     messages, data_uses = Shown(context), Shown(context, of_data_use=True)
     return PreferenceSheet(
         masked_address=sheet.masked,
@@ -64,6 +68,18 @@ async def preference_sheet(context: RequestContext, wanted: PreferencesInput | N
         data_uses=[_preference(row, data_uses) for row in sheet.data_uses],
         paused_until=None if sheet.paused_until_ms is None else DateTime(sheet.paused_until_ms),
     )
+
+
+async def _sheet(
+    context: RequestContext, services: ControllerServices, wanted: PreferencesInput, channel: Channel
+) -> service.PreferenceSheet:
+    now_ms, link = context.home.clock(), context.caller.link
+    if link is None:
+        address = address_of(context.caller, services, wanted.address)
+        return await services.preferences.of(address, channel, now_ms, tuple(wanted.audiences))
+    if wanted.audiences:
+        raise ActRefused("audiences: a link says itself whose choices it shows")
+    return await services.visits.sheet(await services.visits.of_link(link, wanted.address), now_ms)
 
 
 def _preference(row: service.PreferenceRow, shown: Shown) -> Preference:

@@ -1,4 +1,4 @@
-"""Who asks: a tool with an API key, or a person who signed in at a portal; and what each may do."""
+"""Who asks: a tool with an API key, or a person who signed in at a portal or holds a link; and what each may do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from enum import StrEnum
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.terms import Channel
 from prefcenter.security.api_keys import ReadApiKey, new_api_key, read_api_key, same_secret
+from prefcenter.services.links import Link
 from prefcenter.services.ports import ApiKey, Clock, Store
 from prefcenter.services.slugs import check_slug
 
@@ -27,11 +28,13 @@ class CallerScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A signed-in person, as a trusted identity provider vouches for them: one address at one controller."""
+    """One person at one controller: signed in, as a trusted identity provider vouches for their address, or the holder
+    of a link to the preference page. A link knows its address by digests only, so `address` is empty then."""
 
     controller: str
     address: str
     channel: Channel
+    link: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,16 @@ class Caller:
     scopes: frozenset[CallerScope]
     controllers: frozenset[str] = frozenset()
     person: Person | None = None
+
+    @property
+    def link(self) -> Link | None:
+        """The link that the caller came by, if they did."""
+        return None if self.person is None else self.person.link
+
+    @property
+    def consents_at_once(self) -> bool:
+        """Whether a consent needs no confirmation by mail: a link may have been forwarded, and a tool only reports."""
+        return self.person is not None and self.person.link is None
 
     def may(self, *scopes: CallerScope) -> bool:
         """Whether the caller holds one of the scopes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import groupby
@@ -13,7 +13,7 @@ from prefcenter.domain.events import Annulled, Cell, Delivered, Erased, Granted,
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import PAGE_SOURCE, Grant, Record, alike_among, fold, is_later, may_be_annulled
 from prefcenter.domain.terms import Channel, RefusalReason
-from prefcenter.services.acts import Acts, Drafts, Outcome, Outcomes
+from prefcenter.services.acts import Acts, Drafts, Once, Outcome, Outcomes
 from prefcenter.services.admission import Admission
 from prefcenter.services.links import Link, cell_tag
 from prefcenter.services.ports import Change, Clock, LedgerEvent, Store
@@ -45,7 +45,9 @@ class OwnActs:
         self._acts = Acts(policy.controller, store, clock)
         self._admission = Admission(policy, clock)
 
-    async def opt_out(self, target: Target, scopes: Sequence[Scope], source: str) -> Outcome:
+    async def opt_out(
+        self, target: Target, scopes: Sequence[Scope], source: str, *, once: Once | None = None
+    ) -> Outcome:
         """Refuse all scopes in one commit.
 
         Mail programs and people send it again and again. Where the same no from the same minute stands nothing is
@@ -61,15 +63,23 @@ class OwnActs:
                 self._refuse(drafts, target, scope, source)
             return drafts.changes, (Outcome.RECORDED if drafts.changes else Outcome.UNCHANGED,)
 
-        (outcome,) = await self._acts.commit(gather)
+        (outcome,) = await self._acts.commit(gather, once)
         return outcome
 
     async def choose(
-        self, target: Target, refused: Sequence[Scope], wanted: Sequence[Cell], wording: str, *, is_confirmed: bool
+        self,
+        target: Target,
+        refused: Sequence[Scope],
+        wanted: Sequence[Cell],
+        wording: str,
+        *,
+        is_confirmed: bool,
+        arranged: Callable[[Outcomes], Outcomes] = lambda outcomes: outcomes,
+        once: Once | None = None,
     ) -> Chosen:
         """Refuse some things at once, and want others: those wait for a confirmation, or are confirmed already.
 
-        The outcomes stand in the order of the refused ones, then of the wanted.
+        The outcomes stand in the order of the refused ones, then of the wanted, unless they are `arranged` otherwise.
         """
         check_slug(wording, "wording", may_have_version=True)
         for scope in refused:
@@ -81,9 +91,9 @@ class OwnActs:
             outcomes = [self._refuse(drafts, target, scope, PAGE_SOURCE) for scope in refused]
             outcomes += [self._want(drafts, target, cell, wording, is_confirmed=is_confirmed) for cell in wanted]
             made[:] = [change for change in drafts.changes if change.after.subject == target.write_to]
-            return drafts.changes, tuple(outcomes)
+            return drafts.changes, arranged(tuple(outcomes))
 
-        outcomes = await self._acts.commit(gather)
+        outcomes = await self._acts.commit(gather, once)
         return Chosen(outcomes, (made[0].before.version + 1, made[0].after.version) if made else None)
 
     async def undo(self, target: Target, link: Link) -> Outcome:

@@ -17,7 +17,7 @@ from prefcenter.domain.policy import ALL_AUDIENCES, DataUse, Policy, Purpose
 from prefcenter.domain.record import Record
 from prefcenter.domain.terms import AddressClass, Channel
 from prefcenter.security.tokens import LinkKind
-from prefcenter.services.acts import Outcome
+from prefcenter.services.acts import Once, Outcome, Outcomes
 from prefcenter.services.contact_files import Contact, ContactFiles
 from prefcenter.services.links import Link
 from prefcenter.services.outbox import Letter, LetterKind
@@ -103,11 +103,14 @@ class Visits:
             _known(visit), visit.channel, now_ms, visit.audiences, AddressClass.BUSINESS
         )
 
-    async def save(self, visit: Visit, choices: Sequence[Choice], wording: str, language: str) -> Saved:
+    async def save(
+        self, visit: Visit, choices: Sequence[Choice], wording: str, language: str, *, once: Once | None = None
+    ) -> Saved:
         """Save choices: what is switched off binds at once, what is switched on is confirmed by mail first.
 
         `wording`: the id and version of what was shown. Raises ActRefused for a choice that the visit does not show,
-        MailUnavailable where nothing can be switched on here, InvalidInput.
+        MailUnavailable where nothing can be switched on here, InvalidInput. A save that an idempotency key was used for
+        before is not done again, and nobody is written to.
         """
         for choice in choices:
             self._check_shown(visit, choice.cell)
@@ -118,13 +121,18 @@ class Visits:
                 raise ActRefused("only an email address can confirm; ask for this by email")
         refused = [choice.cell for choice in choices if not choice.is_wanted]
         scopes = [scope_of(cell) for cell in refused]
-        acts = self._services.own_acts
-        chosen = await acts.choose(visit.target, scopes, wanted, wording, is_confirmed=visit.consents_at_once)
         made = [*((cell, False) for cell in refused), *((cell, True) for cell in wanted)]
-        outcome_of = dict(zip(made, chosen.outcomes, strict=True))
-        outcomes = tuple(outcome_of.get((choice.cell, choice.is_wanted), Outcome.UNCHANGED) for choice in choices)
-        is_mailed = Outcome.PENDING in outcomes and await self._ask(visit, language)
-        return Saved(outcomes, self._undo_token(visit, refused, chosen.versions), is_mailed)
+
+        def by_choice(outcomes: Outcomes) -> Outcomes:
+            outcome_of = dict(zip(made, outcomes, strict=True))
+            return tuple(outcome_of.get((choice.cell, choice.is_wanted), Outcome.UNCHANGED) for choice in choices)
+
+        is_replay = await self._services.recording.is_done(once)
+        chosen = await self._services.own_acts.choose(
+            visit.target, scopes, wanted, wording, is_confirmed=visit.consents_at_once, arranged=by_choice, once=once
+        )
+        is_mailed = Outcome.PENDING in chosen.outcomes and not is_replay and await self._ask(visit, language)
+        return Saved(chosen.outcomes, self._undo_token(visit, refused, chosen.versions), is_mailed)
 
     async def stop_everything(self, visit: Visit) -> Saved:
         """No more messages but administrative ones, and no use of data that can be refused; any link may say so."""

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from prefcenter.domain.errors import KeyringError, PrefcenterError, StoreError
+from prefcenter.domain.errors import InvalidLink, KeyringError, PrefcenterError, StoreError
 from prefcenter.security.api_keys import read_api_key
-from prefcenter.services.callers import ApiKeys, Caller, caller_of, is_opened_by
+from prefcenter.security.tokens import LinkKind
+from prefcenter.services.callers import ApiKeys, Caller, Person, caller_of, is_opened_by
+from prefcenter.services.link_desk import LinkHome, open_link
 from prefcenter.services.ports import ApiKey, Clock
 from prefcenter.web.errors import Unauthenticated
 from prefcenter.web.log import WebLog
 from prefcenter.web.portals import Portal
 
 CREDENTIAL_CHARACTERS_MAX = 8_000
-_REFUSED = "credentials are needed that are in force: an API key, or the token of a signed-in person"
+_REFUSED = "credentials are needed that are in force: an API key, or the token of a signed-in person or of a link"
 
 
-class KeyHome(Protocol):
-    """The part of a home that knows API keys."""
+class KeyHome(LinkHome, Protocol):
+    """The part of a home that knows API keys and links."""
 
     @property
     def clock(self) -> Clock: ...
@@ -43,10 +45,26 @@ class Authenticator:
         token = token.strip()
         if scheme.casefold() != "bearer" or not token or len(token) > CREDENTIAL_CHARACTERS_MAX:
             raise Unauthenticated(_REFUSED)
-        caller = await (self._by_key(token) if token.startswith("pck_") else self._by_portal(token))
+        caller = await self._caller_of(token)
         if caller is None:
             raise Unauthenticated(_REFUSED)
         return caller
+
+    async def _caller_of(self, token: str) -> Caller | None:
+        if token.startswith("pck_"):
+            return await self._by_key(token)
+        return await (self._by_portal(token) if "." in token else self._by_link(token))
+
+    async def _by_link(self, token: str) -> Caller | None:
+        """Whoever holds a link to the preference page, which is all that they need there too."""
+        try:
+            services, link = await open_link(self._home, token, LinkKind.MANAGE, LinkKind.FRESH)
+        except InvalidLink:
+            return None
+        controller, sealer = services.policy.controller, services.sealer
+        name = sealer.seal(sealer.first_key_id, "link", link.kind, link.target.write_to.value)
+        person = Person(controller, "", link.channel, link)
+        return Caller(f"link:{name.hex()}", frozenset(), frozenset({controller}), person)
 
     async def _by_portal(self, token: str) -> Caller | None:
         return None if self._portal is None else await self._portal.caller(token)

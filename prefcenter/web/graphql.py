@@ -93,11 +93,15 @@ class GraphQLView:
         return _response(result, media_type)
 
     async def _honour_signal(self, request: web.Request) -> None:
-        """Global Privacy Control of a signed-in person's own request; a tool's speaks of nobody."""
+        """Global Privacy Control of a person's own request; a tool's speaks of nobody."""
         person = request[CALLER].person
-        if person is not None and is_signalled(request):
-            services = await self._home.controller(person.controller)
-            await services.data_signals.honour_of(person.address, person.channel)
+        if person is None or not is_signalled(request):
+            return
+        signals = (await self._home.controller(person.controller)).data_signals
+        if person.link is not None:
+            await signals.honour(person.link.target)
+        else:
+            await signals.honour_of(person.address, person.channel)
 
     async def _execute(self, wanted: GraphQLRequest, context: RequestContext) -> ExecutionResult:
         try:

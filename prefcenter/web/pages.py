@@ -123,10 +123,11 @@ class Pages:
         form = MultiDict() if form is None else form
         token = said(form, TOKEN_FIELD)
         try:
-            person = (await request.app[AUTHENTICATOR].caller(f"Bearer {token}")).person
+            caller = await request.app[AUTHENTICATOR].caller(f"Bearer {token}")
         except Unauthenticated:
-            person = None
-        if person is None:
+            return page(request, "signed_out.html", 401)
+        person = caller.person
+        if person is None or caller.link is not None:
             return page(request, "signed_out.html", 401)
         services = await self._home.controller(person.controller)
         visit = await services.visits.of_person(person.address, person.channel)
