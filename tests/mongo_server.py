@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -84,6 +86,16 @@ class MongoServer:
             self._process = None
             self._pid_file.unlink()
 
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """It holds its connections and says nothing meanwhile."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
     def end(self) -> None:
         """Leave nothing of it."""
         self.kill()
@@ -125,7 +137,7 @@ def _free_port() -> int:
 def database_hosts() -> list[str]:
     """The hosts that a test of the database may talk to."""
     named = os.environ.get(VARIABLE)
-    hosts = [host for host, _ in parse_uri(named)["nodelist"]] if named else []
+    hosts = [host for host, _ in parse_uri(named.partition("?")[0])["nodelist"]] if named else []
     return ["127.0.0.1", *hosts]
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from prefcenter.domain.errors import StoreError
+from prefcenter.domain.errors import StoreBusy, StoreError
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.record import Record
 from prefcenter.domain.terms import AddressClass, Channel, Reason
@@ -193,6 +193,36 @@ async def test_a_store_that_stays_busy_says_so(url: str, keyring: Keyring, faili
         await store.append("acme", [first_refusal("pat")])
     failing.off()
     assert await store.load("acme", [a_digest("pat")]) == []
+    await store.close()
+
+
+async def test_a_server_that_hangs_decides_nothing_and_acknowledges_nothing(
+    server: MongoServer, url: str, keyring: Keyring
+) -> None:
+    store = Impatient(read_mongo_url(f"{url}&socketTimeoutMS=500"), keyring)
+    await append_one(store, Record(a_digest("first")), refused())
+    with server.hanging():
+        await _expect_store_error(lambda: store.load("acme", [a_digest("first")]))
+        await _expect_store_error(lambda: store.append("acme", [first_refusal("pat")]))
+    kept = await _once_there_is_a_primary(lambda: store.load("acme", [a_digest("first"), a_digest("pat")]))
+    assert len(await whole_feed(store)) == len(kept) >= 1
+    assert await audited(store) == ()
+    await store.close()
+
+
+async def test_who_finds_all_connections_in_use_is_told_that_the_store_is_busy(
+    url: str, keyring: Keyring, failing: Failing
+) -> None:
+    store = open_store(f"{url}&maxPoolSize=1&waitQueueTimeoutMS=200", keyring)
+    record = await append_one(store, Record(a_digest("pat")), refused())
+    failing.on("find", blockConnection=True, blockTimeMS=1_000)
+    asked = [store.load("acme", [record.subject]) for _ in range(3)]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    failing.off()
+    told = [answer for answer in answers if isinstance(answer, StoreBusy)]
+    assert [answer for answer in answers if answer not in told] == [[record]] * (3 - len(told))
+    assert "all connections" in str(told[0])
+    assert await store.load("acme", [record.subject]) == [record]
     await store.close()
 
 

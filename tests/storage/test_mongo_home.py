@@ -17,7 +17,7 @@ from prefcenter.security.keyring import Keyring, new_keyring
 from prefcenter.services.decisions import Question
 from prefcenter.settings import Settings, read_settings
 from prefcenter.storage import create_store, make_store, open_store
-from prefcenter.storage.mongo_schema import SCHEMA, opened_database
+from prefcenter.storage.mongo_schema import COLLECTIONS, SCHEMA, opened_database
 from prefcenter.storage.mongo_url import read_mongo_url
 from tests.contract.acts import an_api_key, first_refusal
 from tests.mongo_server import new_store_url
@@ -90,6 +90,11 @@ async def test_a_file_of_this_machine_needs_no_declaration_but_a_wrong_one_is_re
     async with open_services(wrong) as services:
         with pytest.raises(InvalidInput, match="names another region"):
             await services.controller("opencontact")
+
+
+def test_every_collection_stands_in_the_document_of_scaling() -> None:
+    document = (POLICIES.parents[1] / "docs" / "scaling.md").read_text("utf-8")
+    assert [name for name in COLLECTIONS if f"`{name}`" not in document] == []
 
 
 def test_a_database_without_a_store_is_not_opened(keyring: Keyring) -> None:
