@@ -237,7 +237,10 @@ def _mailboxes(
 
 @compiled
 def _copy(octets: Octets, start: int, end: int, out: Octets, place: int) -> int:
-    out[place : place + end - start] = octets[start:end]
+    """Numba compiles an assignment of slices for seconds; indexes without a sign need no second look."""
+    source, target = np.uint64(start), np.uint64(place)
+    for offset in range(np.uint64(max(0, end - start))):
+        out[target + offset] = octets[source + offset]
     return place + end - start
 
 
@@ -355,8 +358,7 @@ def _parents(octets: Octets, starts: Numbers, ends: Numbers, out: Octets, offset
         for begin in range(start, last_dot):
             if begin == start or octets[begin - 1] == DOT:
                 out[place] = _DOMAIN
-                out[place + 1 : place + 1 + end - begin] = octets[begin:end]
-                place += 1 + end - begin
+                place = _copy(octets, begin, end, out, place + 1)
                 owners[count] = index
                 count += 1
                 offsets[count] = place

@@ -140,6 +140,6 @@ def _copy(octets: Octets, start: int, end: int, out: Octets, place: int) -> int:
     Numba compiles an assignment of slices for seconds; numbers without a sign are indexes that need no second look.
     """
     source, target = np.uint64(start), np.uint64(place)
-    for offset in range(np.uint64(end - start)):
+    for offset in range(np.uint64(max(0, end - start))):
         out[target + offset] = octets[source + offset]
     return place + end - start
