@@ -28,7 +28,7 @@ import numpy as np
 from jobs.scrub.snapshot.export import SnapshotKeeper
 from jobs.scrub.snapshot.snapshot_file import Contents
 from jobs.scrub.snapshot.spill import CONSENT_ENTRY, STATE_ENTRY, Spilled
-from jobs.scrub.snapshot.state import State
+from jobs.scrub.snapshot.state import UNTOLD, State
 from prefcenter.bootstrap import init_home, open_services
 from prefcenter.domain.digest import DigestKind
 from prefcenter.domain.events import EVERYTHING
@@ -156,7 +156,7 @@ async def _make_home(place: Place) -> None:
                 digests = key.digests(forms)
                 spilled.add(digests, code=np.ones(len(digests), np.uint32))
                 known.append((digests.value(0), 1))
-            keeper.write(Contents(CONTROLLER, heads, 0, [None, opted_out], spilled, [], consents, known))
+            keeper.write(Contents(CONTROLLER, heads, 0, [None, opted_out, UNTOLD], 2, spilled, [], consents, known))
 
 
 def _mailboxes(place: Place) -> Sequence[Forms]:

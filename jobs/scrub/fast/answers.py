@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.scrub.snapshot.snapshot import Snapshot
-from jobs.scrub.snapshot.state import LONG_AGO, State
+from jobs.scrub.snapshot.state import LONG_AGO, UNTOLD, State
 from jobs.scrub.snapshot.table import Codes
 from jobs.scrub.tally import EMPTY, RAGGED, Outcome, outcome_of
 from prefcenter.domain.address import Address, Forms
@@ -38,7 +38,6 @@ STATED = (None, AddressClass.BUSINESS, AddressClass.PERSONAL)
 """What is stated of an address; a class code is the place in this."""
 
 VARIANTS = 2 * len(STATED)
-UNTOLD = State((DigestKind.MAILBOX, 0, 0), is_plain=False)
 CONSENTING = Digest(DigestKind.EXACT, 0, 0, b"")
 
 

@@ -70,7 +70,8 @@ class FastDecider:
         self._read_once = lru_cache(REMEMBERED_CELLS)(self._read)
         cell = Cell(asked.purpose, asked.channel)
         self._consents = snapshot.consents_to(cell)
-        self._family_of_state = [None if state is None else state.family for state in snapshot.states]
+        # Whatever is not plain is asked about, whichever record it was that was found.
+        self._family_of_state = [state.family if state and state.is_plain else None for state in snapshot.states]
         self._families = sorted(family for family in snapshot.families() if family[1] in self._keys)
         kinds = {kind for kind, _, _ in self._families}
         self._has_hashes = not kinds.isdisjoint(HASH_KINDS)
@@ -145,9 +146,9 @@ class FastDecider:
         return [(key, rules) for of_kind, key, rules in self._families if of_kind is kind and rules in RULES_VERSIONS]
 
     def _found(self, family: Family, digests: DigestArray) -> Codes:
-        """The states of records that stand under just this kind, key and rules version."""
+        """The states of records that stand under just this kind, key and rules version, or are not plain."""
         found = self._snapshot.find(digests)
-        is_of_family = np.array([family == of_state for of_state in self._family_of_state])
+        is_of_family = np.array([of_state in (None, family) for of_state in self._family_of_state])
         return np.where(is_of_family[found], found, np.uint32(0))
 
     def _with_hashes(self, plain: PlainEmails, states: Codes) -> Codes:
@@ -235,7 +236,7 @@ class FastDecider:
         found = self._snapshot.find(values)
         for place in np.flatnonzero(found).tolist():
             digest, owner = looked_up[place], owners[place]
-            if self._family_of_state[found[place]] == (digest.kind, digest.key, digest.rules):
+            if self._family_of_state[found[place]] in (None, (digest.kind, digest.key, digest.rules)):
                 state = slice(owner, owner + 1)
                 states[state] = self.answers.merged(states[state], found[place : place + 1])
         for place in np.flatnonzero(self._sent_to.find(values)).tolist():

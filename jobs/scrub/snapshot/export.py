@@ -18,7 +18,7 @@ from jobs.scrub.snapshot.consents import NEVER_MS
 from jobs.scrub.snapshot.snapshot import Snapshot, StateNumbers
 from jobs.scrub.snapshot.snapshot_file import Contents, UnusableSnapshot, open_snapshot, write_snapshot
 from jobs.scrub.snapshot.spill import CONSENT_ENTRY, STATE_ENTRY, Spilled
-from jobs.scrub.snapshot.state import State, state_of
+from jobs.scrub.snapshot.state import UNTOLD, State, state_of
 from jobs.scrub.snapshot.table import DigestTable
 from jobs.scrub.snapshot.written_file import remove_leftovers, written_beside
 from prefcenter.domain.digest import Digest
@@ -140,7 +140,18 @@ class SnapshotKeeper:
             changed = (_changed_state(found.get(subject) or Record(subject)) for subject in asked)
             codes += map(numbers.number_of, changed)
         digests = DigestArray.of([subject.value for subject in subjects])
-        return replace(base, states=tuple(numbers.states), changes=DigestTable.of(digests, np.array(codes, np.uint32)))
+        untold = numbers.number_of(UNTOLD)
+        told = np.array(codes, np.uint32)
+        told[_stand_under_others(base, digests, subjects)] = untold
+        changes = DigestTable.of(digests, told, untold)
+        return replace(base, states=tuple(numbers.states), changes=changes)
+
+
+def _stand_under_others(base: Snapshot, digests: DigestArray, subjects: Sequence[Digest]) -> list[bool]:
+    """Of each digest that was touched: does the base know it as that of another record?"""
+    known = [base.states[number] for number in base.find(digests).tolist()]
+    families = [(subject.kind, subject.key, subject.rules) for subject in subjects]
+    return [state is not None and state.family != family for state, family in zip(known, families, strict=True)]
 
 
 def _changed_state(record: Record) -> State:
@@ -198,9 +209,10 @@ class _Collected:
                 )
 
     def contents(self, controller: str, heads: tuple[Head, ...], exported_at: int) -> Contents:
+        untold = self._numbers.number_of(UNTOLD)
         return Contents(
-            controller, heads, exported_at, self._numbers.states, self._states, list(self._cells), self._consents,
-            self._known,
+            controller, heads, exported_at, self._numbers.states, untold, self._states, list(self._cells),
+            self._consents, self._known,
         )  # fmt: skip
 
     def _know(self, *answers: tuple[bytes, int]) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from jobs.scrub.snapshot.consents import NEVER_MS, Consents
 from jobs.scrub.snapshot.snapshot import Snapshot
 from jobs.scrub.snapshot.spill import Entries, Spilled, digests_of
-from jobs.scrub.snapshot.state import State, state_as_json, state_from_json
+from jobs.scrub.snapshot.state import UNTOLD, State, state_as_json, state_from_json
 from jobs.scrub.snapshot.table import DigestTable
 from prefcenter.domain.events import Cell
 from prefcenter.domain.ledger import Head
@@ -51,13 +51,15 @@ class UnusableSnapshot(Exception):
 class Contents:
     """What a snapshot file is made of. `known` are digests of which the states were noted while they were read.
 
-    The entries of `spilled` are states, those of `consents` name their cell by its place in `cells`.
+    The entries of `spilled` are states, of which `untold` is that of digests with several records; those of `consents`
+    name their cell by its place in `cells`.
     """
 
     controller: str
     heads: tuple[Head, ...]
     exported_at: int
     states: Sequence[State | None]
+    untold: int
     spilled: Spilled
     cells: Sequence[Cell]
     consents: Spilled
@@ -68,7 +70,7 @@ def write_snapshot(file: IO[bytes], contents: Contents, sealer: Sealer) -> None:
     """Write a snapshot to an empty file."""
     rooms = _rooms(contents)
     layout = _Layout.of(contents.spilled.count, rooms)
-    count = _write_states(file, layout.states, contents.spilled)
+    count = _write_states(file, layout.states, contents)
     consents = _write_consents(file, layout.consents, contents.consents)
     file.truncate(layout.end)
     file.flush()
@@ -89,10 +91,10 @@ def _rooms(contents: Contents) -> list[int]:
     return [int(room) for room in rooms]
 
 
-def _write_states(file: IO[bytes], section: _Section, spilled: Spilled) -> int:
+def _write_states(file: IO[bytes], section: _Section, contents: Contents) -> int:
     row = 0
-    for part in spilled.parts():
-        table = DigestTable.of(digests_of(part), part["code"])
+    for part in contents.spilled.parts():
+        table = DigestTable.of(digests_of(part), part["code"], contents.untold)
         section.write(file, row, (table.digests.high, table.digests.low, table.codes))
         row += len(table)
     return row
@@ -142,7 +144,8 @@ def require_known_answers(snapshot: Snapshot, known: KnownAnswers) -> None:
     """Raise UnusableSnapshot unless the tables are in order, and the base tells what is known and nothing besides."""
     digests = DigestArray.of([digest for digest, _ in known])
     absent = DigestArray(~digests.high, ~digests.low)
-    is_right = snapshot.base.find(digests).tolist() == [code for _, code in known]
+    told = zip(snapshot.base.find(digests).tolist(), known, strict=True)
+    is_right = all(found == code or snapshot.states[found] == UNTOLD for found, (_, code) in told)
     tables = [snapshot.base, *(consents.rows for consents in snapshot.consents.values())]
     are_sorted = all(table.is_sorted() for table in tables)
     if not (is_right and are_sorted and not snapshot.base.find(absent).any()):

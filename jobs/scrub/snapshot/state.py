@@ -41,6 +41,10 @@ class State:
         return Record(subject, 1, refusals, holders=holders)
 
 
+UNTOLD = State((DigestKind.MAILBOX, 0, 0), is_plain=False)
+"""That of a digest which several records stand under, by rules that give an address the same form."""
+
+
 def state_of(record: Record) -> State:
     """The state of a record. It is plain where its answer is the same for every time of its acts."""
     subject = record.subject

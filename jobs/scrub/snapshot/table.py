@@ -37,12 +37,19 @@ class DigestTable:
         return cls(DigestArray(np.empty(0, np.uint64), np.empty(0, np.uint64)), np.empty(0, np.uint32))
 
     @classmethod
-    def of(cls, digests: DigestArray, codes: Codes) -> DigestTable:
-        """A table of digests in any order; of one that repeats, the last number counts."""
+    def of(cls, digests: DigestArray, codes: Codes, of_differing: int | None = None) -> DigestTable:
+        """A table of digests in any order.
+
+        Of one that repeats the last number counts, or another one where they differ.
+        """
         order = np.lexsort((np.arange(len(codes)), digests.low, digests.high))
         high, low, codes = digests.high[order], digests.low[order], codes[order]
         is_last = np.ones(len(codes), np.bool_)
         is_last[:-1] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        if of_differing is not None:
+            differ = ~is_last[:-1] & (codes[1:] != codes[:-1])
+            ends = np.flatnonzero(is_last)
+            codes[ends[np.searchsorted(ends, np.flatnonzero(differ))]] = of_differing
         return cls(DigestArray(high[is_last], low[is_last]), codes[is_last])
 
     def is_sorted(self) -> bool:

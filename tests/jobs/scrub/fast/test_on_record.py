@@ -6,16 +6,20 @@ Mutants of `tests/mutants` break the engine in one place each, and a test of thi
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from jobs.scrub import ScrubPlan
 from jobs.scrub.deciding import AskedColumn, OneByOne
-from prefcenter.domain.events import Cell
+from prefcenter.domain.address import parse
+from prefcenter.domain.events import Cell, Refused, Scope
 from prefcenter.domain.policy import Policy
-from prefcenter.domain.terms import AddressClass, Channel, PurposeClass, RefusalReason
+from prefcenter.domain.record import Record, fold
+from prefcenter.domain.terms import AddressClass, AddressKind, Channel, PurposeClass, RefusalReason
 from prefcenter.security.keyring import new_keyring
+from prefcenter.services.ports import Change
 from tests.factories import DAY, HOUR, NOW
 from tests.fakes import MemoryStore
 from tests.jobs.scrub.fast.drawn_acts import Act, DrawnHome
@@ -201,7 +205,9 @@ def test_what_a_contact_says_of_an_address_is_stronger_than_what_the_list_says(a
 
 def test_a_vendors_hash_binds_the_address(asked: Asked) -> None:
     asked.after(Act("hash", PAT, OFFERS, RefusalReason.MANUAL))
-    assert (asked.answer("Pat@acme.example"), asked.answer(KIM)) == ("manual", "permitted")
+    assert [asked.answer(text) for text in ("Pat@acme.example", "Pat <pat@acme.example>", KIM)] == [
+        "manual", "manual", "permitted",
+    ]  # fmt: skip
 
 
 def test_a_proposal_opens_nothing(asked: Asked) -> None:
@@ -235,3 +241,22 @@ def test_an_erased_record_keeps_none_of_its_consents(asked: Asked) -> None:
 def test_messages_that_were_sent_after_the_snapshot_count(asked: Asked) -> None:
     assert asked.answer(PAT, JOBS) == "permitted"
     assert asked.after(Act("send", PAT, JOBS, pick=1, at_ms=NOW - 2 * DAY)).answer(PAT, JOBS) == "frequency_cap"
+
+
+def noted_under_newer_rules(asked: Asked, text: str) -> None:
+    """A record that a later version of this program left, whose rules give the address the form that it has now."""
+    home = asked.home
+    digests = home.digester.of_address(parse(text, AddressKind.EMAIL, country="GB"))
+    subject = replace(digests.subject, rules=digests.subject.rules + 1)
+    event = Refused(NOW - HOUR, None, RefusalReason.OPTED_OUT, Scope(data_use="profiling"), "form")
+    before = Record(subject)
+    change = Change(before, (event,), fold(before, event))
+    asyncio.run(home.store.append(home.policy.controller, [change]))
+
+
+def test_a_record_under_other_rules_hides_no_refusal(asked: Asked) -> None:
+    asked.after(refusal(PAT), refusal(KIM))
+    noted_under_newer_rules(asked, PAT)
+    assert (asked.answer(PAT), asked.answer('"pat"@acme.example')) == ("opted_out", "opted_out")
+    noted_under_newer_rules(asked, KIM)
+    assert (asked.answer(PAT), asked.answer(KIM), asked.answer('"kim"@sales.acme.example')) == ("opted_out",) * 3
