@@ -1,4 +1,4 @@
-"""Each answer in one plain English sentence; the page and GraphQL translate from these keys later."""
+"""Each answer in one plain English sentence; GraphQL has the others, and the page has words of its own."""
 
 from __future__ import annotations
 
