@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from python_calamine import CalamineWorkbook
@@ -68,9 +69,17 @@ def write_lines(rows: Rows, path: Path) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
 
 
-def write_text(rows: Rows, path: Path) -> None:
+def text_of(rows: Rows) -> bytes:
     lines = [",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]
-    path.write_bytes(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
+    return "\n".join([*lines, ""]).encode()
+
+
+def write_text(rows: Rows, path: Path) -> None:
+    path.write_bytes(text_of(rows))
+
+
+def write_packed(rows: Rows, path: Path) -> None:
+    path.write_bytes(gzip.compress(text_of(rows), mtime=0))
 
 
 def write_parquet(rows: Rows, path: Path) -> None:
@@ -90,6 +99,12 @@ def copy_lines(source: Path, target: Path) -> None:
 
 
 def copy_text(source: Path, target: Path) -> None:
+    """DuckDB's copy, as beside the scrub of plain text (`benchmarks/scrub.py`)."""
+    query = "COPY (FROM read_csv($source, all_varchar = true)) TO $target (HEADER)"
+    duckdb.execute(query, {"source": str(source), "target": str(target)})
+
+
+def copy_packed(source: Path, target: Path) -> None:
     with gzip.open(source) as lines, gzip.open(target, "wb", compresslevel=6) as out:
         out.writelines(lines)
 
@@ -101,7 +116,8 @@ def copy_parquet(source: Path, target: Path) -> None:
 
 
 FORMATS: dict[str, tuple[Callable[[Rows, Path], None], Callable[[Path, Path], None]]] = {
-    ".csv.gz": (write_text, copy_text),
+    ".csv": (write_text, copy_text),
+    ".csv.gz": (write_packed, copy_packed),
     ".ndjson": (write_lines, copy_lines),
     ".xlsx": (write_xlsx, copy_xlsx),
     ".parquet": (write_parquet, copy_parquet),
