@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import MultiDict
 
 from prefcenter.domain.errors import ActRefused, InvalidAddress, InvalidInput, InvalidTime, MailUnavailable
+from prefcenter.domain.terms import Channel
 from prefcenter.domain.time import format_time
 from prefcenter.security.tokens import LinkKind
 from prefcenter.services.acts import Outcome
@@ -73,7 +74,12 @@ class Arrival:
     @property
     def may_open(self) -> bool:
         """Whether something can be switched on here: at once, or by a mail that confirms it."""
-        return self.visit.consents_at_once or self.services.site.sends_mail
+        return self.visit.consents_at_once or self.can_be_mailed
+
+    @property
+    def can_be_mailed(self) -> bool:
+        """Whether letters can go to the address: a telephone or a house gets none."""
+        return self.services.site.sends_mail and self.visit.channel is Channel.EMAIL
 
 
 NOTHING_CHANGED = Notice(word("Nothing was changed."))
@@ -174,13 +180,13 @@ async def _refuse_signalled(arrival: Arrival) -> None:
 
 async def shown(arrival: Arrival, notice: Notice | None = None) -> web.Response:
     """The page with all that the visit may see."""
-    visit, services = arrival.visit, arrival.services
+    visit = arrival.visit
     context = {
         "visit": visit,
         "carried": arrival.carried,
         "notice": notice,
         "leaving_reasons": LEAVING_REASONS,
-        "sends_mail": services.site.sends_mail,
+        "can_be_mailed": arrival.can_be_mailed,
         **({} if visit.needs_address else await _sheet(arrival)),
     }
     status = 400 if notice is not None and notice.is_problem else 200

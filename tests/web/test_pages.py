@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from prefcenter.bootstrap import open_services
 from prefcenter.domain.terms import AddressClass, Channel
 from prefcenter.services.contact_files import Contact, ContactAddress
+from prefcenter.services.site import Site
 from prefcenter.services.targets import Targets
 from prefcenter.settings import Settings
 from tests.web.serving_home import Answer, Running, running
@@ -225,6 +227,26 @@ async def test_a_choice_beyond_what_the_link_shows_is_refused(settings: Settings
         answer = await send(server, path, ("do", "save"), ("was-on", "email/client-marketing"))
     assert answer.status == 400
     assert "This link does not allow that" in text_of(answer)
+
+
+@pytest.mark.parametrize("channel", [Channel.SMS, Channel.VOICE])
+async def test_the_page_of_a_telephone_promises_no_mail_and_stops_what_it_shows(
+    settings: Settings, channel: Channel
+) -> None:
+    phone = "+44 7700 900123"
+    async with open_services(settings) as services:
+        made = (await services.controller("opencontact")).links.of_message(phone, "client-marketing", channel)
+    path, typed = "/p/" + made.manage_url.rpartition("/")[2], ("address", "07700 900123")
+    async with running(replace(settings, site=Site(sends_mail=True))) as server:
+        shown = text_of(await send(server, path, ("do", "show"), typed))
+        assert switches(shown) == {"sms/client-marketing": True, "voice/client-marketing": True}
+        after = text_of(await send(server, path, *as_shown(shown), ("do", "stop"), typed))
+    assert "will send you nothing more" in after
+    assert switches(after) == {}, "only an email address can confirm what is switched on"
+    for text in (shown, after):
+        assert "email to confirm" not in text
+        assert 'value="fresh"' not in text
+        assert "ask for a link of your own" not in text
 
 
 async def test_looking_at_the_page_changes_nothing(settings: Settings) -> None:
