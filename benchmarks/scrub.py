@@ -3,9 +3,12 @@
     python benchmarks/scrub.py --rows 1000000 --suppressed 10000000
 
 List and suppressions are made from numbers, the same every time. Each contender runs in a process of its own, whose
-peak memory is told. The store's snapshot is written straight from the suppressions' digests, because filling a ledger
-with ten million events is another measurement; the scrub that opens it and runs on it is the one that users run. The
-reference engine runs up to 100,000 rows and on an empty store, which flatters it.
+peak memory is told. The store's snapshot is written straight from the suppressions' digests; the scrub that opens it
+and runs on it is the one that users run. With `--store` a ledger is filled with as many refusals, which takes minutes,
+and exported. The reference engine runs up to 100,000 rows and on an empty store, which flatters it.
+
+Tables go to standard output as Markdown, each as soon as it is there. A size that fails is told, the others are run all
+the same, and the exit code is 1; each takes a directory of its own, which is gone afterwards.
 """
 
 from __future__ import annotations
@@ -14,17 +17,18 @@ import argparse
 import asyncio
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import numpy as np
 
+from benchmarks.measuring import ROOT, Failed, Measured, measured
+from benchmarks.plaintext import COPY, JOIN, PLAIN, plain_command
+from benchmarks.snapshots import print_exports
 from jobs.scrub.snapshot.export import SnapshotKeeper
 from jobs.scrub.snapshot.snapshot_file import Contents
 from jobs.scrub.snapshot.spill import CONSENT_ENTRY, STATE_ENTRY, Spilled
@@ -36,13 +40,14 @@ from prefcenter.domain.terms import RefusalReason
 from prefcenter.security.vector_digests import Forms
 from prefcenter.settings import Settings, read_settings
 
-ROOT = Path(__file__).resolve().parents[1]
 CONTROLLER, PURPOSE = "opencontact", "candidate-contact"
 SIZES = ((100_000, 1_000_000), (1_000_000, 1_000_000), (10_000_000, 1_000_000), (10_000_000, 10_000_000))
 REFERENCE_ROWS_MAX = 100_000
 FORMS_A_PART = 500_000
-MIB_KIB = 1024
-POLL_S = 0.01
+OCTETS_A_ROW, OCTETS_A_SUPPRESSION, OCTETS_A_RECORD = 400, 120, 500
+"""How much disk a size takes at most: the list and what is written of it twice over, the plaintext suppressions and
+the snapshot with what it is sorted in; a filled store."""
+
 
 MACROS = """
 CREATE MACRO h(i, s) AS (hash(i * 1000003 + s) >> 8);
@@ -93,41 +98,65 @@ class Place:
         return read_settings({}, self.directory / "home")
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    name: str
-    seconds: float
-    peak_mib: float
-
-
 def main() -> None:
+    arguments = _arguments()
+    sizes = SIZES if arguments.all else [(arguments.rows, arguments.suppressed)]
+    failures = [failure for size in sizes for failure in _run(arguments, *size)]
+    if failures:
+        raise SystemExit("\n".join(failures))
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=100_000, help="rows of the list (default: %(default)s)")
     parser.add_argument("--suppressed", type=int, default=1_000_000, help="suppressions (default: %(default)s)")
     parser.add_argument("--all", action="store_true", help="every size of docs/performance.md")
+    parser.add_argument("--store", action="store_true", help="fill a real store as well, and export it")
     parser.add_argument("--rounds", type=int, default=3, help="of each contender; the fastest counts")
     parser.add_argument("--directory", type=Path, help="where to write (default: the temporary directory)")
-    parser.add_argument("--run", nargs=2, metavar=("CONTENDER", "DIRECTORY"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.run:
-        name, directory = arguments.run
-        PLAIN[name](Place(Path(directory)))
-        return
-    for rows, suppressed in SIZES if arguments.all else [(arguments.rows, arguments.suppressed)]:
-        with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
-            _compare(Place(Path(directory)), rows, suppressed, arguments.rounds)
+    return parser.parse_args()
 
 
-def _compare(place: Place, rows: int, suppressed: int, rounds: int) -> None:
+def _run(arguments: argparse.Namespace, rows: int, suppressed: int) -> Iterator[str]:
+    """Measure one size; gives what failed."""
+    named = f"{rows:,} rows x {suppressed:,} suppressions"
+    try:
+        with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
+            directory = Path(name)
+            _require_room(directory, rows, suppressed, has_store=arguments.store)
+            yield from (
+                f"{named}: {failure}" for failure in _compare(Place(directory), rows, suppressed, arguments.rounds)
+            )
+            if arguments.store:
+                print_exports(directory, suppressed)
+    except (Failed, OSError, duckdb.Error) as error:
+        yield f"{named}: {error}"
+
+
+def _require_room(directory: Path, rows: int, suppressed: int, *, has_store: bool) -> None:
+    needed = OCTETS_A_ROW * rows + (OCTETS_A_SUPPRESSION + OCTETS_A_RECORD * has_store) * suppressed
+    free = shutil.disk_usage(directory).free
+    if free < needed:
+        raise OSError(f"needs {needed / 1e9:.1f} GB in {directory.parent}, which has {free / 1e9:.1f}")
+
+
+def _compare(place: Place, rows: int, suppressed: int, rounds: int) -> list[str]:
+    """Print the table of a size; gives the contenders that failed, which are left out of it."""
     _make_files(place, rows, suppressed)
     asyncio.run(_make_home(place))
     contenders = [*PLAIN, "fast", *(["reference"] if rows <= REFERENCE_ROWS_MAX else [])]
+    _measure("fast", place)  # Compiles what is kept compiled from then on.
     best: dict[str, Measured] = {}
-    for _ in range(rounds):
-        for name in contenders:
-            measured = _measure(name, place)
-            best[name] = min(best.get(name, measured), measured, key=lambda one: one.seconds)
-    _print_table(rows, suppressed, [best[name] for name in contenders], place.contacts.stat().st_size)
+    failures: dict[str, None] = {}
+    for name in [name for _ in range(rounds) for name in contenders]:
+        try:
+            run = _measure(name, place)
+        except Failed as failure:
+            failures[str(failure)] = None
+        else:
+            best[name] = min(best.get(name, run), run, key=lambda one: one.seconds)
+    _print_table(rows, suppressed, [best[name] for name in contenders if name in best], place.contacts.stat().st_size)
+    return list(failures)
 
 
 def _make_files(place: Place, rows: int, suppressed: int) -> None:
@@ -168,89 +197,39 @@ def _mailboxes(place: Place) -> Sequence[Forms]:
 
 
 def _measure(name: str, place: Place) -> Measured:
-    command = _command(name, place)
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)
-    peak_kib = 0
-    while process.poll() is None:
-        peak_kib = max(peak_kib, _peak_kib(process.pid))
-        time.sleep(POLL_S)
-    seconds = time.perf_counter() - began
-    if process.returncode:
-        raise SystemExit(f"{name} failed")
-    shutil.rmtree(place.directory / "out", ignore_errors=True)
-    return Measured(name, seconds, peak_kib / MIB_KIB)
-
-
-def _peak_kib(process_id: int) -> int:
-    """The most memory that a process has had so far; what a parent had when it forked counts in `getrusage`."""
     try:
-        status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")), 0)
+        return measured(name, _command(name, place))
+    finally:
+        shutil.rmtree(place.directory / "out", ignore_errors=True)
+        (place.directory / "plain.csv").unlink(missing_ok=True)
 
 
 def _command(name: str, place: Place) -> Sequence[str]:
     if name in PLAIN:
-        return [sys.executable, __file__, "--run", name, str(place.directory)]
+        return plain_command(name, place.contacts, place.suppressed, place.directory / "plain.csv")
     scrub = f"scrub {place.contacts} --controller {CONTROLLER} --purpose {PURPOSE} --channel email --engine {name}"
     start = "import sys; from prefcenter.cli import main; sys.exit(main())"
     program = [sys.executable, "-c", start, "--home", str(place.settings.home)]
     return [*program, *scrub.split(), "--out", str(place.directory / "out")]
 
 
-def _duckdb(query: str) -> Callable[[Place], None]:
-    def run(place: Place) -> None:
-        read = (
-            "read_csv('{}', header=true, all_varchar=true, delim=',', quote='\"', escape='\"', auto_detect=false, {})"
-        )
-        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in ("email", "first_name", "last_name", "company", "phone"))
-        contacts = read.format(place.contacts, f"columns={{{columns}, 'country': 'VARCHAR'}}")
-        suppressed = read.format(place.suppressed, "columns={'email': 'VARCHAR'}")
-        with duckdb.connect() as connection:
-            chosen = query.format(contacts=contacts, suppressed=suppressed)
-            connection.execute(f"COPY ({chosen}) TO '{place.directory / 'plain.csv'}' (HEADER)")
-
-    return run
-
-
-def _polars(place: Place) -> None:
-    import polars
-
-    contacts = polars.scan_csv(place.contacts, infer_schema=False)
-    suppressed = polars.scan_csv(place.suppressed, infer_schema=False)
-    kept = contacts.join(suppressed, on="email", how="anti", maintain_order="left")
-    kept.sink_csv(place.directory / "plain.csv")
-
-
-def _comm(place: Place) -> None:
-    """The addresses only: `comm` knows no columns. The list's are cut out by `cut`, as far as it can."""
-    script = "comm -23 <(cut -d, -f1 {} | LC_ALL=C sort -u) <(LC_ALL=C sort -u {}) > {}"
-    line = script.format(place.contacts, place.suppressed, place.directory / "plain.csv")
-    subprocess.run(["bash", "-c", line], check=True, env={**os.environ, "LC_ALL": "C"})
-
-
-PLAIN: dict[str, Callable[[Place], None]] = {
-    "duckdb copy": _duckdb("SELECT * FROM {contacts}"),
-    "duckdb anti-join": _duckdb(
-        "SELECT * FROM {contacts} c WHERE NOT EXISTS (FROM {suppressed} s WHERE s.email = c.email)"
-    ),
-    "polars anti-join": _polars,
-    "sort | comm": _comm,
-}
-
-
-def _print_table(rows: int, suppressed: int, measured: Sequence[Measured], size: int) -> None:
-    seconds = {one.name: one.seconds for one in measured}
+def _print_table(rows: int, suppressed: int, measures: Sequence[Measured], size: int) -> None:
+    by_name = {one.name: one for one in measures}
     print(f"\n{rows:,} rows ({size / 1e6:,.0f} MB) x {suppressed:,} suppressions, {os.cpu_count()} cores\n")
-    print("| contender | s | rows/s | x duckdb copy | x duckdb anti-join | peak MiB |")
-    print("|---|---:|---:|---:|---:|---:|")
-    for one in measured:
-        ratios = (one.seconds / seconds[name] for name in ("duckdb copy", "duckdb anti-join"))
-        copy, join = (f"{ratio:.2f}" for ratio in ratios)
-        print(f"| {one.name} | {one.seconds:.2f} | {rows / one.seconds:,.0f} | {copy} | {join} | {one.peak_mib:,.0f} |")
+    print("| contender | s | rows/s | x duckdb copy | x duckdb anti-join | s of processor | x anti-join's | peak MiB |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for one in measures:
+        copy, join = (_ratio(one.seconds, by_name.get(name), "seconds") for name in (COPY, JOIN))
+        cpu = _ratio(one.cpu_seconds, by_name.get(JOIN), "cpu_seconds")
+        print(
+            f"| {one.name} | {one.seconds:.2f} | {rows / one.seconds:,.0f} | {copy} | {join} |"
+            f" {one.cpu_seconds:.2f} | {cpu} | {one.peak_mib:,.0f} |"
+        )
     print(flush=True)
+
+
+def _ratio(value: float, other: Measured | None, of: str) -> str:
+    return "" if other is None else f"{value / getattr(other, of):.2f}"
 
 
 if __name__ == "__main__":
