@@ -31,6 +31,7 @@ PYTEST_OPTIONS = (
 )
 WORKERS = 2
 RUN_TIMEOUT_S = 120
+ALL_TESTS_TIMEOUT_S = 900
 PASSED, FAILED = 0, 1
 """What pytest exits with; anything else means that the tests could not be run."""
 
@@ -90,11 +91,11 @@ def copy_repository(source: Path, target: Path) -> None:
     shutil.copy(source / "pyproject.toml", target)
 
 
-def pytest_exit_code(copy: Path, tests: Iterable[str]) -> int:
+def pytest_exit_code(copy: Path, tests: Iterable[str], timeout_s: int = RUN_TIMEOUT_S) -> int:
     """Run tests of a copy. Nothing is cached, so that no compiled file outlives the text it came from."""
     command = [sys.executable, "-m", "pytest", *PYTEST_OPTIONS, *tests]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(copy)}
-    finished = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=RUN_TIMEOUT_S)
+    finished = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=timeout_s)
     return finished.returncode
 
 
@@ -151,7 +152,7 @@ def hunt(ids: Sequence[str]) -> list[Outcome]:
         first, *others = (Path(directory) / str(number) for number in range(WORKERS))
         copy_repository(ROOT, first)
         tests = sorted({test for mutant in mutants for test in mutant.tests})
-        if pytest_exit_code(first, tests) != PASSED:
+        if pytest_exit_code(first, tests, ALL_TESTS_TIMEOUT_S) != PASSED:
             raise UnusableMutant("the tests fail before anything is broken; make them pass first")
         for copy in others:
             copy_repository(first, copy)

@@ -78,6 +78,7 @@ async def imported(
     home: DrawnHome, rows: list[RefusalRow], reason: RefusalReason, scope: Scope, *, in_block: bool
 ) -> tuple[object, ...]:
     """What two imports of a list come to, and all that is in the store after them."""
+    assert isinstance(home.store, MemoryStore)
     store = MemoryStore(home.keyring, deepcopy(home.store._cabinet))
     copied = DrawnHome(home.policy, home.keyring, store)
     copied.now_ms = NOW

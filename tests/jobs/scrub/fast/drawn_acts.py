@@ -21,6 +21,7 @@ from prefcenter.services.admission import Consent
 from prefcenter.services.contact_files import Contact, ContactAddress
 from prefcenter.services.controller import ControllerServices
 from prefcenter.services.importing import RefusalRow
+from prefcenter.services.ports import Store
 from prefcenter.services.site import Site
 from prefcenter.services.targets import ContactId, Targets
 from tests.factories import DAY, NOW
@@ -49,10 +50,15 @@ class Act:
 
 
 class DrawnHome:
-    """A controller's services over a store in memory, its clock at the time of each act."""
+    """A controller's services over a store, its clock at the time of each act.
 
-    def __init__(self, policy: Policy, keyring: Keyring, store: MemoryStore) -> None:
-        self.policy, self.keyring, self.store = policy, keyring, store
+    `opened` opens the same store with another keyring, where it is not one in memory.
+    """
+
+    def __init__(
+        self, policy: Policy, keyring: Keyring, store: Store, opened: Callable[[Keyring], Store] | None = None
+    ) -> None:
+        self.policy, self.keyring, self.store, self._opened = policy, keyring, store, opened
         self.now_ms = NOW
         name = policy.controller
         self.digester, self.sealer = Digester(keyring, name), Sealer(keyring, name)
@@ -65,7 +71,14 @@ class DrawnHome:
     def rotated(self) -> DrawnHome:
         """The same home under a newer key."""
         keyring = self.keyring.rotated("2026-11-22T00:00:00Z")
-        return DrawnHome(self.policy, keyring, MemoryStore(keyring, self.store._cabinet))
+        if isinstance(self.store, MemoryStore):
+            return DrawnHome(self.policy, keyring, MemoryStore(keyring, self.store._cabinet))
+        assert self._opened is not None
+        self.close()
+        return DrawnHome(self.policy, keyring, self._opened(keyring), self._opened)
+
+    def close(self) -> None:
+        asyncio.run(self.store.close())
 
     def take(self, acts: Iterable[Act]) -> None:
         asyncio.run(self.take_all(acts))

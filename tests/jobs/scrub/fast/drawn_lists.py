@@ -29,6 +29,7 @@ class DrawnList:
     asked: Cell
     other: Channel | None
     rows: tuple[tuple[str, ...], ...]
+    encoding: str
     delimiter: str
     end: str
     is_ended: bool
@@ -52,7 +53,11 @@ class DrawnList:
             table = [dict(zip(HEADINGS, row, strict=False)) for row in (("",) * len(HEADINGS), *self.rows)]
             return MAKERS[self.suffix]([{key: cell or None for key, cell in row.items()} for row in table])
         lines = [self.delimiter.join(map(self._written, row)) for row in (HEADINGS, *self.rows)]
-        return (self.end.join(lines) + (self.end if self.is_ended else "")).encode()
+        text = self.end.join(lines) + (self.end if self.is_ended else "")
+        try:
+            return text.encode(self.encoding)
+        except UnicodeEncodeError:
+            return text.encode()
 
     def plan(self, path: Path, world: World) -> ScrubPlan:
         one, two = HEADINGS[:2]
@@ -93,6 +98,7 @@ def a_list(chance: Random, world: World) -> DrawnList:
         asked,
         None if is_simple else chance.choice([None, *others]),
         tuple(_row(chance, world, channels) for _ in range(chance.randint(3, 30))),
+        chance.choice(["utf-8", "utf-8-sig", "cp1252"]),
         chance.choice(",;\t"),
         chance.choice(["\n", "\r\n"]),
         chance.random() < 0.7,

@@ -7,7 +7,7 @@ a list find something on record. Choices are those of a `Random`, for drawn even
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,7 +16,8 @@ from jobs.scrub.snapshot.export import SnapshotKeeper
 from prefcenter.domain.events import Cell
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.terms import Channel, RefusalReason
-from prefcenter.security.keyring import new_keyring
+from prefcenter.security.keyring import Keyring, new_keyring
+from prefcenter.services.ports import Store
 from tests.factories import DAY, HOUR, MINUTE, NOW
 from tests.fakes import MemoryStore
 from tests.jobs.scrub.fast.drawn_acts import KINDS, SHAPES, Act, DrawnHome
@@ -70,10 +71,10 @@ class World:
         """What stands in a column of addresses: the people of the world that a channel reaches, and defects."""
         return [*(spelling for person in self.reached_by(channel) for spelling in person.spellings), *DEFECTS]
 
-    def home(self, cache: Path) -> DrawnHome:
+    def home(self, cache: Path, opened: Callable[[Keyring], Store] = MemoryStore) -> DrawnHome:
         """The home after all that happened, with the snapshots that were taken meanwhile."""
         keyring = new_keyring("2026-11-21T00:00:00Z")
-        home = DrawnHome(self.policy, keyring, MemoryStore(keyring))
+        home = DrawnHome(self.policy, keyring, opened(keyring), opened)
         for stage in self.stages:
             home = home.rotated() if stage.is_rotated_before else home
             home.take(stage.acts)

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -22,12 +23,13 @@ from jobs.scrub.deciding import AskedColumn, OneByOne
 from jobs.scrub.tally import DUPLICATE, EMPTY_ADDRESS, RAGGED_ROW, Outcome
 from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import AddressClass, Reason
+from prefcenter.storage.opening import create_store, open_store
 from tests.jobs.scrub.fast.drawn_acts import DrawnHome
 from tests.jobs.scrub.fast.drawn_lists import a_list
 from tests.jobs.scrub.fast.drawn_worlds import World, a_world, channel_of
 from tests.jobs.scrub.fast.two_engines import TwoEngines
 
-WORLDS, LISTS = (10_000, 5_000) if os.environ.get("PREFCENTER_SOAK") == "1" else (300, 80)
+WORLDS, ON_DISK, LISTS = (10_000, 2_000, 5_000) if os.environ.get("PREFCENTER_SOAK") == "1" else (300, 30, 80)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 CHANCES = st.randoms(use_true_random=True)
 CLASSES = (None, *AddressClass)
@@ -79,6 +81,23 @@ def test_every_answer_is_the_deciders_and_every_reason_is_met() -> None:
     ask()
     assert met.keys() == OF_AN_ADDRESS
     assert min(met.values()) > 1
+
+
+def test_every_answer_of_a_store_on_disk_is_the_deciders_too() -> None:
+    @settings(max_examples=ON_DISK, suppress_health_check=SLOW)
+    @given(CHANCES)
+    def ask(chance: Random) -> None:
+        world = a_world(chance)
+        note(repr(world.stages))
+        with tempfile.TemporaryDirectory() as name:
+            url = f"sqlite://{name}/store.sqlite3"
+            create_store(url)
+            home = world.home(Path(name) / "cache", partial(open_store, url))
+            for cell in world.cells:
+                equal_answers(world, home, cell, Path(name) / "cache")
+            home.close()
+
+    ask()
 
 
 def test_both_engines_write_the_same_of_any_list() -> None:
