@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.imports.choice import FEWEST_OCTETS
 from tests.cli.command_line import ROOT, CommandLine
 
 OC = "--controller opencontact"
@@ -306,11 +307,14 @@ def test_an_import_that_cannot_be_done_names_what_is_wrong_and_changes_nothing(
     assert [path.name for path in workplace.iterdir()] == ["list.csv"]
 
 
+@pytest.mark.parametrize(("count", "note"), [(5_400, "x"), (36_000, "x" * 20)], ids=["row by row", "in blocks"])
 def test_an_import_that_is_killed_and_run_again_ends_as_if_it_had_not_been(
-    prefcenter: CommandLine, workplace: Path
+    prefcenter: CommandLine, workplace: Path, count: int, note: str
 ) -> None:
-    rows = [f"p{number}@acme.example" if number % 9 else f"nobody{number}" for number in range(5_400)]
-    write(workplace, "email,note\n" + "".join(f"{row},x\n" for row in rows))
+    rows = [f"p{number}@acme.example" if number % 9 else f"nobody{number}" for number in range(count)]
+    invalid, valid = count // 9, count - count // 9
+    write(workplace, "email,note\n" + "".join(f"{row},{note}\n" for row in rows))
+    assert ((workplace / "list.csv").stat().st_size > FEWEST_OCTETS) is (count > 10_000)
     store = prefcenter.home / "store.sqlite3-wal"
     arguments = ["import", "list.csv", *MANUAL.split()]
     killed = subprocess.Popen(
@@ -327,10 +331,10 @@ def test_an_import_that_is_killed_and_run_again_ends_as_if_it_had_not_been(
     found = counts(prefcenter, f"list.csv {MANUAL}")
     assert found["already"] > 0
     assert found["added"] > 0
-    assert (found["added"] + found["already"], found["invalid"]) == (4_800, 600)
+    assert (found["added"] + found["already"], found["invalid"]) == (valid, invalid)
     assert not partial.exists()
-    assert len((workplace / "list.csv.invalid.csv").read_text(encoding="utf-8").splitlines()) == 601
-    assert counts(prefcenter, f"list.csv {MANUAL}")["already"] == 4_800
+    assert len((workplace / "list.csv.invalid.csv").read_text(encoding="utf-8").splitlines()) == invalid + 1
+    assert counts(prefcenter, f"list.csv {MANUAL}")["already"] == valid
     assert prefcenter.line("audit verify").code == 0
 
 
