@@ -299,6 +299,42 @@ async def test_a_server_that_is_killed_under_load_loses_no_acknowledged_refusal(
     await store.close()
 
 
+async def test_while_the_only_member_is_a_secondary_it_decides_nothing(
+    server: MongoServer, url: str, keyring: Keyring
+) -> None:
+    store = Impatient(read_mongo_url(url), keyring)
+    record = await append_one(store, Record(a_digest("pat")), refused())
+    await asyncio.to_thread(server.admin, {"replSetStepDown": 4, "force": True})
+    await _expect_store_error(lambda: store.append("acme", [first_refusal("kim")]))
+    await _expect_store_error(lambda: store.load("acme", [record.subject]))
+    subjects = [record.subject, a_digest("kim")]
+    assert await _once_there_is_a_primary(lambda: store.load("acme", subjects)) == [record]
+    await store.append("acme", [first_refusal("kim")])
+    assert await audited(store) == ()
+    await store.close()
+
+
+async def test_a_primary_that_steps_down_under_load_loses_no_acknowledged_refusal(
+    server: MongoServer, url: str, keyring: Keyring, record_property: Callable[[str, object], None]
+) -> None:
+    store = open_store(url, keyring)
+    crowd, until = Crowd(Desk(store, keyring)), asyncio.Event()
+    tasks = [asyncio.create_task(crowd.opt_out(writer, until)) for writer in range(6)]
+    tasks.append(asyncio.create_task(crowd.ask(until)))
+    for _ in range(2):
+        await crowd.goes_on(12)
+        await asyncio.to_thread(server.admin, {"replSetStepDown": 1, "force": True})
+    await crowd.goes_on(12)
+    until.set()
+    await asyncio.gather(*tasks)
+    assert crowd.wrong == []
+    assert {await _reason(crowd._desk, address) for address in crowd.acknowledged} == {Reason.OPTED_OUT}
+    assert await audited(store) == ()
+    record_property("acts", f"{len(crowd.acknowledged)} acknowledged and all kept, {crowd.failed} not acknowledged")
+    record_property("decisions", f"2 times; {crowd.decided} asked for, {crowd.refused_for_doubt} failed, 0 wrong")
+    await store.close()
+
+
 async def test_a_marker_goes_on_after_the_stream_broke_and_misses_nothing(
     server: MongoServer, url: str, keyring: Keyring, failing: Failing, tmp_path: Path
 ) -> None:
