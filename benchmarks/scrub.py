@@ -208,7 +208,8 @@ def _command(name: str, place: Place) -> Sequence[str]:
     if name in PLAIN:
         return plain_command(name, place.contacts, place.suppressed, place.directory / "plain.csv")
     scrub = f"scrub {place.contacts} --controller {CONTROLLER} --purpose {PURPOSE} --channel email --engine {name}"
-    start = "import sys; from prefcenter.cli import main; sys.exit(main())"
+    # Numba loads coverage where it finds it, which it does in environments for development only.
+    start = "import sys; sys.modules['coverage'] = None; from prefcenter.cli import main; sys.exit(main())"
     program = [sys.executable, "-c", start, "--home", str(place.settings.home)]
     return [*program, *scrub.split(), "--out", str(place.directory / "out")]
 

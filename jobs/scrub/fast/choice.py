@@ -13,7 +13,7 @@ from prefcenter.services.ports import Store
 FEWEST_OCTETS = 1 << 21
 """A list below this is through with the reference engine before the fast one is loaded."""
 
-EVENTS_AN_OCTET = 0.1
+EVENTS_AN_OCTET = 0.2
 """How many events of a ledger each byte of a list is worth exporting, where there is no snapshot yet."""
 
 

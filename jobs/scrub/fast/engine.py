@@ -23,7 +23,6 @@ from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB
 from jobs.scrub.fast.columns import FastColumns
 from jobs.scrub.fast.delimited_blocks import ASCII_SUPERSETS, DelimitedBlocks
 from jobs.scrub.fast.json_blocks import JsonBlocks
-from jobs.scrub.fast.parquet_blocks import ParquetBlocks
 from jobs.scrub.fast.run import AskedCells, Run, Wanted
 from jobs.scrub.fast.stamping import FastStamps
 from jobs.scrub.fast.verdicts import FastDecider, sent_since
@@ -105,6 +104,9 @@ class FastEngine:
 
     def _blocks(self, contacts: ContactList) -> Blocks:
         if isinstance(contacts, ParquetList):
+            # Its library takes longer to load than short lists of text to read.
+            from jobs.scrub.fast.parquet_blocks import ParquetBlocks
+
             return ParquetBlocks(contacts)
         if isinstance(contacts, NdjsonList):
             return JsonBlocks(contacts, self._block_octets)
