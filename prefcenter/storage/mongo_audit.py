@@ -1,7 +1,8 @@
 """The audit of a MongoDB store: every chain, every record against the fold of its events, every sealed document.
 
-It reads beside writers and needs no snapshot: what it looks at first bounds what it looks for afterwards, and a record
-that does not fit its events is read again before it is called wrong.
+It reads beside writers and needs no snapshot: what it looks at first bounds what it looks for afterwards, events beyond
+that are held against heads that are read later, and a record that does not fit its events is read again before it is
+called wrong.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ class _Audit:
         self._number = 0
         self._keys_used: set[int] = set()
         self._event_findings: list[str] = []
+        self._lasts = [0] * PARTITIONS
         self.events = 0
         self.records = 0
 
@@ -105,9 +107,8 @@ class _Audit:
             return
         yield from self._stray_documents(set(numbers.values()))
         yield from self._faults_of_small_documents()
-        lasts = [self._last_event(partition) for partition in range(PARTITIONS)]
         ledger = self._ledger()
-        yield from self._chain_findings(ledger, lasts, expected)
+        yield from self._chain_findings(ledger, expected)
         yield from self._missing_keys()
         yield from self._record_findings(ledger)
 
@@ -167,29 +168,32 @@ class _Audit:
 
     # Events
 
-    def _last_event(self, partition: int) -> int:
-        """The position of the last event, read before the heads, which then have to be as far at least."""
-        found = self._database["events"].find(self._of_partition(partition), {"_id": 1}).sort("_id", -1).limit(1)
-        return next((_position(document) for document in found), 0)
-
-    def _of_partition(self, partition: int, until: int = 2**63) -> Document:
-        first, last = event_id(self._number, partition, 0), event_id(self._number, partition, until)
-        return {"_id": {"$gte": first, "$lte": last}}
-
-    def _chain_findings(
-        self, ledger: Ledger, lasts: Sequence[int], expected: Sequence[Sequence[Head]]
-    ) -> Iterator[str]:
-        for partition, head in enumerate(ledger.heads):
-            if lasts[partition] > head.position:
-                yield f"partition {partition}: events follow the last one that was acknowledged"
+    def _chain_findings(self, ledger: Ledger, expected: Sequence[Sequence[Head]]) -> Iterator[str]:
+        """One reading of all events, whose order is that of partitions and of positions in each."""
+        query = {"_id": {"$gte": event_id(self._number, 0, 0), "$lt": event_id(self._number, PARTITIONS, 0)}}
+        by_partition = _by_partition(self._database["events"].find(query).sort("_id", 1))
+        for partition, (head, documents) in enumerate(zip(ledger.heads, by_partition, strict=True)):
+            rows = self._chain(partition, self._until(partition, head.position, documents))
             signed = [head, *(heads[partition] for heads in expected)]
-            rows = self._chain(partition, head.position)
             yield from chain_faults(self._sealer, partition, rows, signed)
             yield from self._event_findings
             self._event_findings.clear()
+        yield from self._unacknowledged()
 
-    def _chain(self, partition: int, until: int) -> Iterator[EventRow]:
-        documents = self._database["events"].find(self._of_partition(partition, until)).sort("_id", 1)
+    def _until(self, partition: int, position: int, documents: Iterable[Document]) -> Iterator[Document]:
+        """The events up to a position; that of the very last one is noted."""
+        for document in documents:
+            self._lasts[partition] = _position(document)
+            if self._lasts[partition] <= position:
+                yield document
+
+    def _unacknowledged(self) -> Iterator[str]:
+        """Whoever wrote meanwhile moved the heads on, too."""
+        for partition, head in enumerate(self._ledger().heads):
+            if self._lasts[partition] > head.position:
+                yield f"partition {partition}: events follow the last one that was acknowledged"
+
+    def _chain(self, partition: int, documents: Iterable[Document]) -> Iterator[EventRow]:
         for page in _pages(documents):
             self.events += len(page)
             self._look_for_records(partition, page)
@@ -301,7 +305,19 @@ def _position(event: Document) -> int:
         return 0
 
 
-def _pages(documents: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _by_partition(events: Iterable[Document]) -> Iterator[Iterable[Document]]:
+    """The events of each partition, which have to be read before the next ones are asked for."""
+    chains = groupby(events, key=lambda event: place_of(event["_id"])[1])
+    at_hand = next(chains, None)
+    for partition in range(PARTITIONS):
+        if at_hand is None or at_hand[0] != partition:
+            yield ()
+            continue
+        yield at_hand[1]
+        at_hand = next(chains, None)
+
+
+def _pages(documents: Iterable[Document]) -> Iterator[list[Document]]:
     iterator = iter(documents)
     while page := list(islice(iterator, DOCUMENTS_A_PAGE)):
         yield page

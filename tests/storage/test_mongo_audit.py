@@ -14,6 +14,7 @@ from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import AuditReport
 from prefcenter.storage import create_store, open_store
+from prefcenter.storage.mongo_documents import event_id, place_of
 from prefcenter.storage.mongo_schema import COLLECTIONS, opened_database
 from prefcenter.storage.mongo_url import read_mongo_url
 from tests.contract.acts import (
@@ -196,6 +197,19 @@ def _drop_an_index(database: Documents) -> None:
     database["imports"].drop_index("controller_1")
 
 
+def _go_beyond_the_end(database: Documents) -> None:
+    """Events behind the last of a partition that has some, and in one that has none."""
+    last = next(database["events"].find({"controller": 1}).sort("_id", -1).limit(1))
+    number, partition, position = place_of(last["_id"])
+    empty = next(each for each in range(8) if not _has_events(database, number, each))
+    for version, place in ((98, (partition, position + 1)), (99, (empty, 1))):
+        database["events"].insert_one({**last, "_id": event_id(number, *place), "version": version})
+
+
+def _has_events(database: Documents, number: int, partition: int) -> bool:
+    return database["events"].find_one({"_id": event_id(number, partition, 1)}) is not None
+
+
 HARM: dict[str, tuple[Callable[[Documents], None], str]] = {
     "two events are swapped": (_swap_bodies, "altered, moved"),
     "the last event of a record is cut off": (_cut_off, "partition"),
@@ -203,6 +217,7 @@ HARM: dict[str, tuple[Callable[[Documents], None], str]] = {
     "a record is hidden from scans": (_hide_from_scans, "numbered"),
     "an erased body is brought back": (_bring_a_body_back, "altered"),
     "the heads are forged": (_forge_heads, "heads"),
+    "events were added behind the end": (_go_beyond_the_end, "follow the last one that was acknowledged"),
     "a document belongs to nobody": (_plant_a_stranger, "no controller"),
     "a send is given to another controller": (_give_to_another, "sends"),
     "what was sealed stands alone": (_leave_sealed_alone, "no record"),
@@ -245,3 +260,27 @@ async def test_pages_and_scans_go_on_after_records_that_are_gone(keyring: Keyrin
     assert sum([len(each) async for each in store.scan("acme")]) == 15
     assert any("30 are numbered, 15 are found" in finding for finding in (await store.audit("acme", [])).findings)
     await store.close()
+
+
+async def test_an_audit_beside_writers_finds_nothing(keyring: Keyring) -> None:
+    url = new_store_url()
+    create_store(url)
+    store, other = open_store(url, keyring), open_store(url, keyring)
+    await store.adopt_policy("acme", DOCUMENT, instead_of=None)
+    await store.append("acme", [first_refusal(f"early {number}") for number in range(200)])
+    is_over = asyncio.Event()
+
+    async def write() -> None:
+        number = 0
+        while not is_over.is_set():
+            number += 1
+            await other.append("acme", [first_refusal(f"late {number}")])
+
+    writing = asyncio.create_task(write())
+    reports = [await store.audit("acme", [await store.heads("acme")]) for _ in range(4)]
+    is_over.set()
+    await writing
+    assert [report.findings for report in reports] == [()] * 4
+    assert reports[-1].events > reports[0].events >= 200
+    for opened in (store, other):
+        await opened.close()
