@@ -83,9 +83,7 @@ def insert_plaintext(place: Path, _rows: int) -> int:
     with closing(sqlite3.connect(place / "plain.sqlite3", isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute(
-            "CREATE TABLE plain (address TEXT PRIMARY KEY, reason TEXT, source TEXT, at_ms INTEGER)"
-        )
+        connection.execute("CREATE TABLE plain (address TEXT PRIMARY KEY, reason TEXT, source TEXT, at_ms INTEGER)")
         done = 0
         with (place / "first.csv").open(encoding="utf-8", newline="") as file:
             rows = ((row["email"].strip().lower(), "manual", "crm", 1) for row in csv.DictReader(file))
