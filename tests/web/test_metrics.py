@@ -92,6 +92,7 @@ async def test_the_store_is_timed_call_by_call(settings: Settings) -> None:
     async with running(settings) as server:
         await server.ask("/who", token)
         await reason(server.home)
+        await server.around.authenticator.close()  # the use of the key is noted on the side
         seen = await numbers(server)
     assert seen["prefcenter_store_seconds_count operation=api_key"] == 1
     assert seen["prefcenter_store_seconds_count operation=load"] == 1

@@ -10,8 +10,12 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from prefcenter.domain.policy import DataUse, Purpose
+from prefcenter.services.brand import brand_of
+from prefcenter.services.policy_files import load_policy
 from prefcenter.web.translations import LANGUAGES, SOURCE_LANGUAGE, translations
 from prefcenter.web.wordings import page_wording
+from tests.web.serving_home import POLICIES
 
 WEB = Path(__file__).resolve().parents[2] / "prefcenter" / "web"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
@@ -46,6 +50,15 @@ def test_a_translation_has_the_places_and_elements_of_its_text(language: str) ->
         said = translations(language).gettext(text)
         assert sorted(set(PLACES.findall(said))) == sorted(set(PLACES.findall(text))), text
         assert re.findall(r"</?\w+", said) == re.findall(r"</?\w+", text), text
+
+
+@pytest.mark.parametrize("controller", sorted(path.stem for path in POLICIES.glob("*.toml")))
+def test_what_a_shipped_policy_offers_is_called_something_in_every_language(controller: str) -> None:
+    policy = load_policy(POLICIES / f"{controller}.toml", known_clauses=None)
+    brand = brand_of(policy)
+    offered: list[Purpose | DataUse] = [*policy.purposes, *policy.data_uses]
+    for one in offered:
+        assert [brand.label(one.id, one.label, language)[1] for language in LANGUAGES] == list(LANGUAGES)
 
 
 def test_texts_of_consent_have_every_language_and_name_their_version() -> None:
