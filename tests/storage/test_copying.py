@@ -240,8 +240,11 @@ def test_a_source_that_is_written_to_meanwhile_gives_no_copy(tmp_path: Path, key
         open_store(sqlite_url(tmp_path / "second"), keyring)
 
 
-def test_a_ledger_whose_end_was_cut_off_is_not_copied_as_if_it_were_whole(tmp_path: Path, keyring: Keyring) -> None:
-    first, second = new_store_url(), sqlite_url(tmp_path / "second")
+@pytest.mark.parametrize("is_distributed", [True, False])
+def test_a_ledger_whose_end_was_cut_off_is_not_copied_as_if_it_were_whole(
+    tmp_path: Path, keyring: Keyring, is_distributed: bool
+) -> None:
+    first, second = new_store_url(), new_store_url() if is_distributed else sqlite_url(tmp_path / "second")
     asyncio.run(filled(first, keyring))
     with opened_database(read_mongo_url(first)) as database:
         database["events"].find_one_and_delete({}, sort=[("_id", -1)])
