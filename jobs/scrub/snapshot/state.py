@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from prefcenter.domain.contact import Holder
 from prefcenter.domain.digest import Digest, DigestKind
@@ -15,7 +16,15 @@ from prefcenter.domain.terms import AddressClass, Channel, PurposeClass, Refusal
 Family = tuple[DigestKind, int, int]
 """Kind, key and rules version: what a digest is made of besides its form."""
 
+Told = TypeVar("Told")
 StandingRefusal = tuple[RefusalReason, Scope]
+TOLD = frozenset({"subject", "version", "refusals", "grants", "holders", "description"})
+"""What a state may tell of a record; one that has anything in another field, whichever fields there come to be, is not
+plain."""
+
+_UNTOLD = [field for field in fields(Record) if field.name not in TOLD]
+NOTHING_UNTOLD = tuple(field.default for field in _UNTOLD)
+_untold = attrgetter(*(field.name for field in _UNTOLD))
 LONG_AGO = Moment(0, 1, is_stated=False)
 
 
@@ -51,22 +60,20 @@ def state_of(record: Record) -> State:
     family = (subject.kind, subject.key, subject.rules)
     if not _is_plain(record):
         return State(family, is_plain=False)
-    refusals = sorted({(refusal.reason, refusal.scope) for refusal in record.refusals}, key=repr)
-    held_as = sorted({holder.address_class for holder in record.holders}, key=repr)
-    return State(family, tuple(refusals), bool(record.grants), tuple(held_as))
+    refusals = _each_once((refusal.reason, refusal.scope) for refusal in record.refusals) if record.refusals else ()
+    held_as = _each_once(holder.address_class for holder in record.holders) if record.holders else ()
+    return State(family, refusals, bool(record.grants), held_as)
+
+
+def _each_once(told: Iterable[Told]) -> tuple[Told, ...]:
+    return tuple(sorted(set(told), key=repr))
 
 
 def _is_plain(record: Record) -> bool:
-    told = Record(
-        record.subject,
-        record.version,
-        refusals=record.refusals,
-        grants=record.grants,
-        holders=record.holders,
-        description=record.description,
-    )
-    if record != told:
+    if _untold(record) != NOTHING_UNTOLD:
         return False
+    if not record.grants and not record.holders:
+        return True
     subject = record.subject
     if any((grant.exact.key, grant.exact.rules) != (subject.key, subject.rules) for grant in record.grants):
         return False
