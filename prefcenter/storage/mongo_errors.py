@@ -28,6 +28,7 @@ from prefcenter.domain.errors import (
 )
 
 DUPLICATE_KEY, WRITE_CONFLICT = 11_000, 112
+NO_CERTIFICATE = "store: a certificate file that its URL names cannot be read, or holds none"
 _UNREACHABLE = "the database cannot be reached; nothing was acknowledged"
 _UNTRUSTED = re.compile("certificate verify failed|hostname mismatch|IP address mismatch", re.IGNORECASE)
 """What the driver's error for a server that cannot be reached quotes of the handshake."""
@@ -61,7 +62,11 @@ def mongo_errors() -> Iterator[None]:
     try:
         yield
     except ConfigurationError:
-        raise InvalidInput("store: the options of its URL do not fit together") from None
+        raise InvalidInput(
+            "store: the options of its URL do not fit together, or a key not to its certificate"
+        ) from None
+    except OSError:  # of the network the driver makes errors of its own; what is left is of files
+        raise InvalidInput(NO_CERTIFICATE) from None
     except (PyMongoError, BSONError, OverflowError) as error:
         raise as_store_error(error) from None
 

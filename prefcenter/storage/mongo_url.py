@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from prefcenter.domain.errors import InvalidInput
+from prefcenter.storage.mongo_errors import NO_CERTIFICATE
 
 SCHEMES = ("mongodb", "mongodb+srv")
 SUBJECTS_PER_QUERY = 100_000
@@ -107,6 +108,8 @@ def _database(url: str) -> str:
     try:
         # A name of `mongodb+srv` is looked up when it is connected to, and not here.
         database = parse_uri(url.replace("mongodb+srv://", "mongodb://", 1), warn=False)["database"]
+    except OSError:
+        raise InvalidInput(NO_CERTIFICATE) from None
     except (PyMongoError, ValueError, TypeError):
         raise InvalidInput(_EXPECTED) from None
     if not database:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from pymongo import MongoClient
 
-from prefcenter.domain.errors import StoreError, StoreReadOnly
+from prefcenter.domain.errors import InvalidInput, StoreError, StoreReadOnly
 from prefcenter.security.keyring import Keyring
 from prefcenter.storage import create_store, open_store
 from tests.contract.acts import DOCUMENT, append_one, first_refusal, refused
@@ -103,6 +103,21 @@ def test_a_server_with_the_certificate_of_another_host_is_not_talked_to(
     )
     _is_refused(elsewhere.url(tlsCAFile=authority.file), keyring, "certificate is not trusted")
     elsewhere.server.end()
+
+
+@pytest.mark.parametrize("option", ["tlsCAFile", "tlsCertificateKeyFile"])
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_file_that_holds_no_certificate_is_bad_input_and_not_named(
+    tmp_path: Path, keyring: Keyring, option: str, content: str | None
+) -> None:
+    file = tmp_path / "secret.pem"
+    if content is not None:
+        file.write_text(content, "utf-8")
+    url = _url("127.0.0.1:9", tls="true", **{option: file})
+    for attempt in (lambda: create_store(url), lambda: open_store(url, keyring)):
+        with pytest.raises(InvalidInput, match=r"store: .*certificate") as caught:
+            attempt()
+        assert "secret" not in str(caught.value)
 
 
 def test_a_server_that_wants_tls_is_not_talked_to_without_and_the_other_way_round(
