@@ -24,7 +24,7 @@ from prefcenter.security.seals import SALT_BYTES, Sealer
 from prefcenter.services.ports import (
     LETTERS_COUNTED_MS,
     RECEIPT_LIFE_MS,
-    AlikeChanges,
+    Alike,
     AlikeRecords,
     ApiKey,
     AuditReport,
@@ -138,7 +138,7 @@ class MemoryStore:
         *,
         bulk: bool = False,
         receipt: Receipt | None = None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         await self._turn()
         changes = one_by_one(changes, alike)

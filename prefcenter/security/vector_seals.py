@@ -60,24 +60,28 @@ def chains_of(ends: Sequence[tuple[int, bytes]]) -> Chains:
 
 
 def chained(
-    key: VectorKey, first: Message, later: Message, chains: Chains, values: bytes, salts: bytes, body: bytes
+    key: VectorKey, first: Message, later: Message, chains: Chains, values: bytes, salts: bytes, bodies: Sequence[bytes]
 ) -> tuple[Numbers, Octets]:
     """The position and the MAC of the event of each digest of 16 bytes, in order; the chains move on.
 
-    Every digest has a salt, all of one length, and belongs to the partition that its first byte says.
+    Every digest has a salt, all of one length, and belongs to the partition that its first byte says. It has a body
+    too, all of one length; or all have the one that is there.
     """
     count = len(values) // VALUE_BYTES
     positions, macs = np.empty(count, np.int64), np.empty((count, MAC_BYTES), np.uint8)
-    digests, its_salts, its_body = (np.frombuffer(octets, np.uint8) for octets in (values, salts, body))
-    of_rows = digests.reshape(count, VALUE_BYTES), its_salts.reshape(count, len(salts) // max(count, 1)), its_body
-    _chain(*key.states, first, later, chains, *of_rows, positions, macs)
+    sizes = (VALUE_BYTES, len(salts) // max(count, 1), len(bodies[0]))
+    digests, of_salts, of_bodies = (
+        np.frombuffer(octets, np.uint8).reshape(-1 if size else 1, size)
+        for octets, size in zip((values, salts, b"".join(bodies)), sizes, strict=True)
+    )
+    _chain(*key.states, first, later, chains, digests, of_salts, of_bodies, positions, macs)
     return positions, macs
 
 
 @compiled
 def _chain(
     inner: Halves, outer: Halves, first: Message, later: Message, chains: Chains, digests: Octets, salts: Octets,
-    body: Octets, positions: Numbers, macs: Octets,
+    bodies: Octets, positions: Numbers, macs: Octets,
 ) -> None:  # fmt: skip
     state, hashed = np.empty(inner.size, np.uint64), np.empty(SHA256_BYTES, np.uint8)
     at_state, at_hashed = state.ctypes.data, hashed.ctypes.data
@@ -88,7 +92,7 @@ def _chain(
         positions[row] = chains.positions[partition]
         _start(at_state)
         _update(at_state, salts[row].ctypes.data, np.uintp(salts.shape[1]))
-        _update(at_state, body.ctypes.data, np.uintp(body.size))
+        _update(at_state, bodies[row % bodies.shape[0]].ctypes.data, np.uintp(bodies.shape[1]))
         _finish(at_hashed, at_state)
         message.octets[message.body_hash : message.body_hash + MAC_BYTES] = hashed[:MAC_BYTES]
         message.octets[message.value : message.value + VALUE_BYTES] = digests[row]

@@ -19,7 +19,7 @@ from prefcenter.domain.events import Event, Refusal, Refused, Scope
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.record import Grant, Record, sets_aside
 from prefcenter.services.acts import Drafts
-from prefcenter.services.ports import AlikeChanges, AlikeRecords
+from prefcenter.services.ports import Alike, AlikeChanges, AlikeRecords, Beginnings
 from prefcenter.services.reach import fold_far
 from prefcenter.services.targets import Target
 
@@ -48,6 +48,7 @@ class DigestedRows:
     """Refusals whose digests were made together. `places`: where in the batch each of them stands.
 
     `subjects` are, as in a target, all digests under which each may be on record; the first are written under.
+    The events are the same but for the times that they state; rows of one time share one event.
     """
 
     places: Sequence[int] = ()
@@ -109,20 +110,28 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class AlikeRows:
-    """Rows that bring the same act to records that say the same. `indexes` are theirs among the digested rows."""
+    """Rows that come to the same. `indexes` are theirs among the digested rows, `found` is what is on record of each.
+
+    Where nothing is, they bring the same act, be it at times of their own; else it is at the same time too.
+    """
 
     indexes: Sequence[int]
     found: tuple[AlikeRecords | None, ...]
-    """What is on record under each of the digests."""
 
-    def come_to(self, policy: Policy, rows: DigestedRows) -> tuple[RowOutcome, AlikeChanges | None]:
+    def come_to(self, policy: Policy, rows: DigestedRows) -> tuple[RowOutcome, Alike | None]:
         """What they did, and what has to be written: by the first of them, folded in as a row by itself is."""
-        first = rows.at(self.indexes[0])
+        first, subjects = rows.at(self.indexes[0]), rows.subjects[0].taken(self.indexes)
         pairs = zip(self.found, first.target.records_of, strict=True)
         drafts = Drafts(found.of(subject) for found, subject in pairs if found is not None)
-        outcome = Batch(policy, drafts).apply(first)
-        changes = [AlikeChanges(change, rows.subjects[0].taken(self.indexes)) for change in drafts.changes]
-        return outcome, changes[0] if changes else None
+        outcome, changes = Batch(policy, drafts).apply(first), drafts.changes
+        if not any(self.found):
+            return outcome, Beginnings(subjects, [rows.events[index] for index in self.indexes])
+        if not changes:
+            return outcome, None
+        (change,) = changes
+        if change.before.version:
+            return outcome, AlikeChanges(change, subjects)
+        return outcome, Beginnings(subjects, [rows.events[self.indexes[0]]] * len(subjects))
 
 
 class Sorting:
@@ -155,18 +164,26 @@ class Sorting:
         together: dict[tuple[Any, ...], list[int]] = {}
         for index, key in enumerate(self._keys()):
             together.setdefault(key, []).append(index)
+        new: list[int] = []
         for (_, *of_pairs), indexes in together.items():
-            if len(indexes) < FEWEST_ALIKE or any(of_pairs[::2]):
+            numbers = of_pairs[1::2]
+            if any(of_pairs[::2]):
+                self.single += indexes
+            elif all(number is None for number in numbers):
+                new += indexes
+            elif len(indexes) < FEWEST_ALIKE:
                 self.single += indexes
             else:
-                found = (None if number is None else self._found[number] for number in of_pairs[1::2])
+                found = (None if number is None else self._found[number] for number in numbers)
                 self.alike.append(AlikeRows(indexes, tuple(found)))
+        if new:
+            self.alike.insert(0, AlikeRows(sorted(new), (None,) * len(self._rows.subjects)))
         self.single.sort()
 
     def _keys(self) -> Iterator[tuple[Any, ...]]:
-        """What tells a row from others: its act, and under each digest whether it stands by itself, and what is there.
+        """What tells a row from others: its time, and under each digest whether it stands by itself, and what is there.
 
-        Rows of one act share one event, so that it need not be compared.
+        Rows of one time share one event, so that it need not be compared.
         """
         columns: list[Iterable[object]] = [map(id, self._rows.events)]
         for digests in self._rows.subjects:

@@ -22,7 +22,7 @@ from prefcenter.security.digests import Digester
 from prefcenter.services.acts import Outcome, until_first
 from prefcenter.services.admission import Admission, Consent
 from prefcenter.services.import_batches import NONE_DIGESTED, Batch, DigestedRows, Prepared, RowOutcome, Sorting
-from prefcenter.services.ports import AlikeChanges, Change, Clock, Store
+from prefcenter.services.ports import Alike, Change, Clock, Store
 from prefcenter.services.reach import with_reached
 from prefcenter.services.recording import Recording, granted
 from prefcenter.services.slugs import check_slug
@@ -232,7 +232,7 @@ class Importing:
 
         return await until_first(append)
 
-    def _of_alike(self, digested: DigestedRows, sorting: Sorting) -> tuple[_Outcomes, list[AlikeChanges]]:
+    def _of_alike(self, digested: DigestedRows, sorting: Sorting) -> tuple[_Outcomes, list[Alike]]:
         outcomes, changes = _Outcomes(), []
         for rows in sorting.alike:
             outcome, change = rows.come_to(self._policy, digested)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 from prefcenter.domain.digest import Digest, Digests
-from prefcenter.domain.events import Erased, Event
+from prefcenter.domain.events import Erased, Event, Refused
 from prefcenter.domain.ledger import Head
-from prefcenter.domain.record import Record
+from prefcenter.domain.record import Record, fold
 
 Clock = Callable[[], int]
 """The time now, in UTC milliseconds."""
@@ -72,8 +73,22 @@ def _alike(records: Sequence[Record]) -> AlikeRecords:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginnings:
+    """The first thing that ever happens to many subjects: an event for each. No subject may stand in it twice."""
+
+    subjects: Digests
+    events: Sequence[Refused]
+
+    def __iter__(self) -> Iterator[Change]:
+        """Each change by itself."""
+        for subject, event in zip(self.subjects, self.events, strict=True):
+            before = Record(subject)
+            yield Change(before, (event,), fold(before, event))
+
+
+@dataclass(frozen=True, slots=True)
 class AlikeChanges:
-    """The same change of many records that say the same, all of them or none at all. `first` is that of the first.
+    """The same change of many records that are there and say the same. `first` is that of the first.
 
     Nothing in it may name its subject, seal plaintext or erase; no subject may stand in it twice.
     """
@@ -88,9 +103,13 @@ class AlikeChanges:
             yield replace(self.first, before=replace(before, subject=subject), after=replace(after, subject=subject))
 
 
-def one_by_one(changes: Sequence[Change], alike: Sequence[AlikeChanges]) -> Sequence[Change]:
+Alike = Beginnings | AlikeChanges
+"""What an append does to many records together."""
+
+
+def one_by_one(changes: Sequence[Change], alike: Sequence[Alike]) -> Sequence[Change]:
     """All changes of an append, for a store that writes each by itself."""
-    return [*changes, *(change for alike_changes in alike for change in alike_changes)]
+    return [*changes, *chain.from_iterable(alike)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +232,7 @@ class Store(Protocol):
         *,
         bulk: bool = False,
         receipt: Receipt | None = None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         """Append all changes and the receipt, or nothing, on disk when this returns.
 

@@ -62,18 +62,23 @@ class Links:
     heads: Sequence[Head]
 
 
-def links(sealer: Sealer, subjects: Digests, version: int, body: bytes, heads: Sequence[Head], salts: bytes) -> Links:
-    """Chain the same event of many subjects, in their order, each with a salt of its own."""
+def links(
+    sealer: Sealer, subjects: Digests, version: int, bodies: Sequence[bytes], heads: Sequence[Head], salts: bytes
+) -> Links:
+    """Chain an event of each of many subjects, in their order, each with a salt of its own.
+
+    Each has a body, all of one length; or all have the one that is there.
+    """
     from prefcenter.security.libcrypto import register_functions
 
     if not register_functions():
-        return links_one_by_one(sealer, subjects, version, body, heads, salts)
+        return links_one_by_one(sealer, subjects, version, bodies, heads, salts)
     from prefcenter.security.vector_seals import chained, chains_of
 
     key, values = sealer.active_key_id, b"".join(subjects.values)
     chains = chains_of([(head.position, head.mac) for head in heads])
     first, later = _message(subjects, version, b""), _message(subjects, version, bytes(MAC_BYTES))
-    positions, macs = chained(sealer.vector_key(key), first, later, chains, values, salts, body)
+    positions, macs = chained(sealer.vector_key(key), first, later, chains, values, salts, bodies)
     numbers = [partition_of(value) for value in subjects.values]
     places = [position * PARTITIONS + number for position, number in zip(positions.tolist(), numbers, strict=True)]
     ends = zip(chains.positions.tolist(), chains.macs, strict=True)
@@ -82,12 +87,13 @@ def links(sealer: Sealer, subjects: Digests, version: int, body: bytes, heads: S
 
 
 def links_one_by_one(
-    sealer: Sealer, subjects: Digests, version: int, body: bytes, heads: Sequence[Head], salts: bytes
+    sealer: Sealer, subjects: Digests, version: int, bodies: Sequence[bytes], heads: Sequence[Head], salts: bytes
 ) -> Links:
     """The same by Python's `hmac`, for a machine without a libcrypto that can be called."""
     key, ends, places, macs = sealer.active_key_id, list(heads), [], []
     for index, subject in enumerate(subjects):
         number, salt = partition_of(subject.value), salts[SALT_BYTES * index : SALT_BYTES * (index + 1)]
+        body = bodies[index % len(bodies)]
         row = EventRow(ends[number].position + 1, subject, version, key, salt, body, b"")
         ends[number] = Head(row.position, link(sealer, key, number, row, ends[number].mac))
         places.append(row.position * PARTITIONS + number)

@@ -13,7 +13,7 @@ from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import (
-    AlikeChanges,
+    Alike,
     AlikeRecords,
     ApiKey,
     AuditReport,
@@ -205,7 +205,7 @@ class MongoStore:
         *,
         bulk: bool = False,
         receipt: Receipt | None = None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         await self._write(controller, Append(one_by_one(changes, alike), receipt), bulk=bulk)
 

@@ -17,7 +17,7 @@ from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.security.keyring import Keyring
 from prefcenter.services.ports import (
-    AlikeChanges,
+    Alike,
     AlikeRecords,
     ApiKey,
     AuditReport,
@@ -184,7 +184,7 @@ class SqliteStore:
         *,
         bulk: bool = False,
         receipt: Receipt | None = None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         await self._act(lambda acts: acts.append(controller, changes, receipt, alike), bulk=bulk)
 

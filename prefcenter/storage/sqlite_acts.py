@@ -9,9 +9,11 @@ from typing import Any
 
 from prefcenter.domain.digest import Digest
 from prefcenter.domain.errors import VersionConflict
+from prefcenter.domain.events import Refused
 from prefcenter.domain.ledger import PARTITIONS, Head, partition_of
+from prefcenter.domain.record import Record, fold
 from prefcenter.security.seals import SALT_BYTES
-from prefcenter.services.ports import AlikeChanges, ApiKey, Change, Receipt, Send, WaitingLetter
+from prefcenter.services.ports import Alike, AlikeChanges, ApiKey, Beginnings, Change, Receipt, Send, WaitingLetter
 from prefcenter.storage.chain import EventRow, link, links
 from prefcenter.storage.mapping import encode_event, encode_record
 from prefcenter.storage.sealers import WHOLE_STORE, SealerByController
@@ -66,7 +68,7 @@ class Acts:
         controller: str,
         changes: Sequence[Change],
         receipt: Receipt | None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         row_ids = unmoved_row_ids(self._connection, self._known_ids().get(controller), changes)
         self._check_receipt(controller, receipt)
@@ -87,24 +89,45 @@ class Acts:
         self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", events)
         for change in changes:
             self._change_what_stands_beside(controller, controller_id, row_ids, change)
-        for alike_changes in alike:
-            self._append_alike(controller, controller_id, alike_changes)
+        for together in alike:
+            if isinstance(together, Beginnings):
+                self._begin(controller, controller_id, together)
+            else:
+                self._change_alike(controller, controller_id, together)
         self._keep_receipt(controller, controller_id, receipt)
 
-    def _append_alike(self, controller: str, controller_id: int, alike: AlikeChanges) -> None:
+    def _begin(self, controller: str, controller_id: int, beginnings: Beginnings) -> None:
+        """Write records that are new, those at once whose states and bodies are of one length."""
+        intern, subjects = self._interner(controller, controller_id), beginnings.subjects
+        distinct = {id(event): event for event in beginnings.events}
+        encoded = {number: _encoded(subjects.at(0), event, intern) for number, event in distinct.items()}
+        together: dict[tuple[int, int], list[int]] = {}
+        for index, event in enumerate(beginnings.events):
+            state, body = encoded[id(event)]
+            together.setdefault((len(state), len(body)), []).append(index)
+        for indexes in together.values():
+            written = [encoded[id(beginnings.events[index])] for index in indexes]
+            states, bodies = zip(*(written if len(encoded) > 1 else written[:1]), strict=True)
+            first = self._next_row_id(len(indexes))
+            rows = AlikeRows(self._connection, controller_id, subjects.taken(indexes), first)
+            rows.write_records(1, states)
+            self._write_alike_events(controller, rows, 1, bodies)
+
+    def _change_alike(self, controller: str, controller_id: int, alike: AlikeChanges) -> None:
         intern, change = self._interner(controller, controller_id), alike.first
-        is_new = not change.before.version
-        first = self._next_row_id(len(alike.subjects)) if is_new else None
-        rows = AlikeRows(self._connection, controller_id, alike.subjects, first)
-        rows.write_records(change.after.version, encode_record(change.after, intern))
-        sealer = self._sealers[controller]
+        rows = AlikeRows(self._connection, controller_id, alike.subjects, None)
+        rows.write_records(change.after.version, [encode_record(change.after, intern)])
         for version, event in enumerate(change.events, change.before.version + 1):
-            body = encode_event(event, intern)
-            heads = [self._head(row_partition(controller_id, number)) for number in range(PARTITIONS)]
-            salts = os.urandom(SALT_BYTES * len(alike.subjects))
-            chained = links(sealer, alike.subjects, version, body, heads, salts)
-            rows.write_events(version, sealer.active_key_id, chained, body)
-            self._heads |= {row_partition(controller_id, number): head for number, head in enumerate(chained.heads)}
+            self._write_alike_events(controller, rows, version, [encode_event(event, intern)])
+
+    def _write_alike_events(self, controller: str, rows: AlikeRows, version: int, bodies: Sequence[bytes]) -> None:
+        sealer = self._sealers[controller]
+        partitions = [row_partition(rows.controller_id, number) for number in range(PARTITIONS)]
+        salts = os.urandom(SALT_BYTES * len(rows.subjects))
+        heads = [self._head(partition) for partition in partitions]
+        chained = links(sealer, rows.subjects, version, bodies, heads, salts)
+        rows.write_events(version, sealer.active_key_id, chained, bodies)
+        self._heads |= zip(partitions, chained.heads, strict=True)
 
     def _head(self, partition: int) -> Head:
         return self._heads.get(partition) or last_head(self._connection, partition)
@@ -228,3 +251,8 @@ class Acts:
         mac = link(sealer, key, number, row, head.mac)
         self._heads[partition] = Head(row.position, mac)
         return partition, row.position, row_id, version, key, salt, mac, body
+
+
+def _encoded(subject: Digest, event: Refused, intern: Callable[[str], int]) -> tuple[bytes, bytes]:
+    """The state of a record that begins with an event, whosever it is, and the body of the event."""
+    return encode_record(fold(Record(subject), event), intern), encode_event(event, intern)

@@ -11,7 +11,7 @@ from prefcenter.domain.errors import StoreError
 from prefcenter.domain.ledger import Head
 from prefcenter.domain.record import Record
 from prefcenter.services.ports import (
-    AlikeChanges,
+    Alike,
     AlikeRecords,
     ApiKey,
     AuditReport,
@@ -69,7 +69,7 @@ class TimedStore:
         *,
         bulk: bool = False,
         receipt: Receipt | None = None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         with self._written("append"):
             await self._store.append(controller, changes, bulk=bulk, receipt=receipt, alike=alike)

@@ -118,13 +118,18 @@ def many_subjects(count: int) -> Digests:
 
 
 @pytest.mark.parametrize("chain", [links, links_one_by_one])
-@pytest.mark.parametrize("body", [b"", b"a body", b"long" * 100])
-def test_links_of_many_events_are_those_of_each_of_them(chain: Callable[..., Links], body: bytes) -> None:
-    """Partitions that are empty and that are not; both ways to make the links, by compiled code and by Python."""
+@pytest.mark.parametrize("size", [0, 6, 400])
+@pytest.mark.parametrize("of_each", [True, False])
+def test_links_of_many_events_are_those_of_each_of_them(
+    chain: Callable[..., Links], size: int, *, of_each: bool
+) -> None:
+    """Partitions that are empty and that are not, a body for each and one for all; by compiled code and by Python."""
     subjects, ends = many_subjects(300), [Head(), Head(7, b"m" * 16), *[Head()] * 6]
     salts = b"".join(b"%08d" % number for number in range(len(subjects)))
-    made = chain(SEALER, subjects, 5, body, ends, salts)
+    bodies = [(b"%03d" % number * size)[:size] for number in range(len(subjects) if of_each else 1)]
+    made = chain(SEALER, subjects, 5, bodies, ends, salts)
     for index, subject in enumerate(subjects):
+        body = bodies[index if of_each else 0]
         number, salt = partition_of(subject.value), salts[8 * index : 8 * index + 8]
         row = EventRow(ends[number].position + 1, subject, 5, SEALER.active_key_id, salt, body, b"")
         ends[number] = Head(row.position, link(SEALER, SEALER.active_key_id, number, row, ends[number].mac))
@@ -137,5 +142,5 @@ def test_links_of_many_events_are_those_of_each_of_them(chain: Callable[..., Lin
 def test_links_of_nobody_leave_the_heads_where_they_are() -> None:
     heads = [Head(), Head(7, b"m" * 16), *[Head()] * 6]
     for chain in (links, links_one_by_one):
-        made = chain(SEALER, many_subjects(0), 1, b"body", heads, b"")
+        made = chain(SEALER, many_subjects(0), 1, [b"body"], heads, b"")
         assert (made.places, made.macs, list(made.heads)) == ([], b"", heads)

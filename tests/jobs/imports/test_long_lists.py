@@ -24,7 +24,7 @@ from prefcenter.security.keyring import Keyring, new_keyring
 from prefcenter.services.import_batches import RowOutcome
 from prefcenter.services.importing import Importing
 from prefcenter.services.policy_files import load_policy
-from prefcenter.services.ports import AlikeChanges, Change, Receipt, Store
+from prefcenter.services.ports import Alike, Change, Receipt, Store
 from prefcenter.services.recording import Recording
 from prefcenter.storage import create_store
 from prefcenter.storage.sqlite import SqliteStore
@@ -71,7 +71,7 @@ class CountingStore(SqliteStore):
         *,
         bulk: bool = False,
         receipt: Receipt | None = None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         await super().append(controller, changes, bulk=bulk, receipt=receipt, alike=alike)
         self.bulk_appends += bulk

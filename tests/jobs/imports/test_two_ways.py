@@ -47,14 +47,19 @@ REASONS = tuple(reason for reason in RefusalReason if reason is not RefusalReaso
 
 
 def drawn_rows(chance: Random, world: World) -> list[RefusalRow]:
-    """Many new people and many whom an import named before; among them, a few times, whoever the world is about."""
-    at_ms, others = chance.choice(TIMES), [*world.spellings(Channel.EMAIL), *ALSO]
+    """Many new people and many whom an import named before, all at one time or each at another.
+
+    Among them stand, a few times, whoever the world is about.
+    """
+    at_ms, apart_ms = chance.choice(TIMES), chance.choice([0, 0, 977])
+    others = [*world.spellings(Channel.EMAIL), *ALSO]
     written = [
         RefusalRow(address, chance.choice([*TIMES, NOW + DAY]))
         for address in chance.choices(others, k=chance.randint(0, 30))
         if address.strip()
     ]
-    rows = [*rows_of([*NEW, *KNOWN], at_ms), *written]
+    many = [RefusalRow(address, at_ms - number * apart_ms) for number, address in enumerate([*NEW, *KNOWN])]
+    rows = [*many, *written]
     chance.shuffle(rows)
     return rows
 

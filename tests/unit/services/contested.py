@@ -13,7 +13,7 @@ from prefcenter.security.fields import FieldCipher
 from prefcenter.security.keyring import load_keyring
 from prefcenter.services.contacts import Contacts
 from prefcenter.services.importing import Importing
-from prefcenter.services.ports import AlikeChanges, Change, Receipt
+from prefcenter.services.ports import Alike, Change, Receipt
 from prefcenter.services.recording import Recording
 from prefcenter.storage.sqlite import SqliteStore
 from tests.running_home import RunningHome
@@ -32,7 +32,7 @@ class ContestedStore(SqliteStore):
         *,
         bulk: bool = False,
         receipt: Receipt | None = None,
-        alike: Sequence[AlikeChanges] = (),
+        alike: Sequence[Alike] = (),
     ) -> None:
         if self.conflicts:
             self.conflicts -= 1
