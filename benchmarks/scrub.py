@@ -122,7 +122,7 @@ def _run(arguments: argparse.Namespace, rows: int, suppressed: int) -> Iterator[
     named = f"{rows:,} rows x {suppressed:,} suppressions"
     try:
         with tempfile.TemporaryDirectory(dir=arguments.directory) as name:
-            directory = Path(name)
+            directory = Path(name).resolve()
             _require_room(directory, rows, suppressed, has_store=arguments.store)
             yield from (
                 f"{named}: {failure}" for failure in _compare(Place(directory), rows, suppressed, arguments.rounds)

@@ -48,7 +48,7 @@ def main() -> None:
         asyncio.run(STEPS[step](read_settings({}, Path(home)), *map(int, numbers)))
         return
     with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
-        print_exports(Path(directory), arguments.records)
+        print_exports(Path(directory).resolve(), arguments.records)
 
 
 def print_exports(directory: Path, records: int) -> None:
