@@ -43,6 +43,10 @@ _BY_CODE: dict[int, tuple[type[StoreError], str]] = {
     8000: (StoreError, "the database does not know this user or password"),
     121: (StoreError, "the database's validator refused a document; nothing was acknowledged"),
     14_031: (StoreFull, "the database's disk is full; nothing was acknowledged"),
+    **dict.fromkeys(
+        (85, 86),
+        (StoreError, "an index stands there that was made otherwise; drop it, and run `prefcenter store init`"),
+    ),
     20: (StoreError, "the database is no replica set, so it has no transactions"),
     **dict.fromkeys(
         (91, 189, 10_107, 11_600, 11_602, 13_435, 13_436),

@@ -25,6 +25,9 @@ Document = dict[str, Any]
 Index = tuple[tuple[str, ...], bool]
 """The fields of an index, and whether it is unique."""
 
+_ALWAYS: Mapping[str, str] = {"validationLevel": "strict", "validationAction": "error"}
+"""Every document is looked at, and what is none is refused."""
+
 _NUMBER: Document = {"bsonType": ["int", "long"]}
 _NUMBER_OR_NONE: Document = {"bsonType": ["int", "long", "null"]}
 _BYTES: Document = {"bsonType": "binData"}
@@ -40,6 +43,8 @@ class Collection:
 
     fields: Mapping[str, Document]
     indexes: Sequence[Index] = ()
+    plain_where_sharded: Sequence[tuple[str, ...]] = ()
+    """Fields of unique indexes that do not begin with the shard key."""
 
     @property
     def validator(self) -> Document:
@@ -93,6 +98,7 @@ COLLECTIONS: Mapping[str, Collection] = {
     "records": Collection(
         {"_id": _BYTES, "controller": _NUMBER, "number": _NUMBER, **_SUBJECT, "version": _NUMBER, "state": _BYTES},
         [(("controller", "number"), True)],
+        plain_where_sharded=[("controller", "number")],
     ),
     "sealed": Collection(
         {"_id": _BYTES, "controller": _NUMBER, **_SUBJECT, "content": _BYTES, **_SEAL}, [(("controller",), False)]
@@ -158,7 +164,7 @@ def opened_database(url: MongoUrl, *, for_long: bool = False) -> Iterator[Databa
 def create(url: MongoUrl) -> None:
     """Make a store in a database that holds nothing. Raises StoreError where something stands."""
     with opened_database(url, for_long=True) as database:
-        if database.list_collection_names():
+        if not _holds_nothing(database):
             raise StoreError("the database is not empty, a store may stand there already; nothing was changed")
         _make_what_is_missing(database)
 
@@ -166,20 +172,29 @@ def create(url: MongoUrl) -> None:
 def complete(url: MongoUrl, *, while_copying: bool = False) -> bool:
     """Make what is missing of a store; gives whether all of it was there. Documents are left as they are."""
     with opened_database(url, for_long=True) as database:
-        if database.list_collection_names():
+        is_new = _holds_nothing(database)
+        if not is_new:
             check_version(database, while_copying=while_copying)
-        if not list(schema_faults(database)):
+        if not is_new and not list(schema_faults(database)):
             return True
         _make_what_is_missing(database)
         return False
 
 
+def _holds_nothing(database: Database[Document]) -> bool:
+    """Whether there is nothing, or what a making that was interrupted left: collections of ours without a document."""
+    names = database.list_collection_names()
+    return set(names) <= set(COLLECTIONS) and all(database[name].find_one() is None for name in names)
+
+
 def _make_what_is_missing(database: Database[Document]) -> None:
-    standing = set(database.list_collection_names())
+    standing = {found["name"]: found.get("options", {}) for found in database.list_collections()}
     for name, collection in COLLECTIONS.items():
         if name not in standing:
             database.create_collection(name, validator=collection.validator)
-        for fields, is_unique in collection.indexes:
+        elif not _validates(standing[name], collection):
+            database.command("collMod", name, validator=collection.validator, **_ALWAYS)
+        for fields, is_unique in _missing_indexes(database, name, collection):
             database[name].create_index([(field, 1) for field in fields], unique=is_unique)
     # The version comes last: without it no store opens.
     database["meta"].update_one({"_id": SCHEMA}, {"$set": {"version": SCHEMA_VERSION}}, upsert=True)
@@ -204,16 +219,22 @@ def schema_faults(database: Database[Document]) -> Iterator[str]:
         if name not in standing:
             yield f"collection {name}: it is missing"
             continue
-        if standing[name].get("options", {}).get("validator") != collection.validator:
+        if not _validates(standing[name].get("options", {}), collection):
             yield f"collection {name}: its validator was altered"
-        yield from _index_faults(database, name, collection)
+        for fields, _ in _missing_indexes(database, name, collection):
+            yield f"collection {name}: the index by {', '.join(fields)} is missing"
 
 
-def _index_faults(database: Database[Document], name: str, collection: Collection) -> Iterator[str]:
+def _validates(options: Mapping[str, Any], collection: Collection) -> bool:
+    """Whether a collection refuses what is no document of it. Where level and action are not told, they are ours."""
+    return options.get("validator") == collection.validator and {**_ALWAYS, **options}.items() >= _ALWAYS.items()
+
+
+def _missing_indexes(database: Database[Document], name: str, collection: Collection) -> list[Index]:
+    """The indexes that have to be made. One that a sharded cluster cannot have as unique is there without being so."""
     found = {
         (tuple(field for field, _ in index["key"]), bool(index.get("unique")))
         for index in database[name].index_information().values()
     }
-    for fields, is_unique in collection.indexes:
-        if (fields, is_unique) not in found:
-            yield f"collection {name}: the index by {', '.join(fields)} is missing"
+    found |= {(fields, True) for fields in collection.plain_where_sharded if (fields, False) in found}
+    return [index for index in collection.indexes if index not in found]
