@@ -193,7 +193,7 @@ def _make_what_is_missing(database: Database[Document]) -> None:
         if name not in standing:
             database.create_collection(name, validator=collection.validator)
         elif not _validates(standing[name], collection):
-            database.command("collMod", name, validator=collection.validator, **_ALWAYS)
+            database.command({"collMod": name, "validator": collection.validator, **_ALWAYS})
         for fields, is_unique in _missing_indexes(database, name, collection):
             database[name].create_index([(field, 1) for field in fields], unique=is_unique)
     # The version comes last: without it no store opens.
