@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from jobs.lists import Column, ContactList, RowBatch
 from jobs.lists.contacts import Found
 from jobs.lists.inputs import reopen_list
 from jobs.scrub.plan import ScrubPlan
+from prefcenter.domain.errors import InvalidList
 from prefcenter.domain.terms import Channel
 
 FEWEST_SHOWN = 5
@@ -35,7 +37,10 @@ class DomainCount:
 
 
 def rejected_domains(path: Path, plan: ScrubPlan, contacts: ContactList) -> Sequence[DomainCount]:
-    """The most frequent domains in a file of rejected rows, as far as its first 200,000, and how many others."""
+    """The most frequent domains in a file of rejected rows, as far as its first 200,000, and how many others.
+
+    A row that just fits the limit of a record no longer does with its reason added; what comes after it is not counted.
+    """
     columns = [
         column
         for column, choice in zip(contacts.found.addresses, plan.choices, strict=True)
@@ -43,9 +48,10 @@ def rejected_domains(path: Path, plan: ScrubPlan, contacts: ContactList) -> Sequ
     ]
     if not columns:
         return []
-    with reopen_list(path, Found(tuple(columns), None, None), contacts.described()) as rejected:
-        batches = _first(rejected.batches(), ROWS_READ_MAX)
-        counted = _counted(domain for batch in batches for domain in _domains(batch, rejected.found.addresses))
+    counted: Counter[str] = Counter()
+    with suppress(InvalidList), reopen_list(path, Found(tuple(columns), None, None), contacts.described()) as rejected:
+        for batch in _first(rejected.batches(), ROWS_READ_MAX):
+            _count(_domains(batch, rejected.found.addresses), counted)
     return _merged(counted)
 
 
@@ -67,12 +73,10 @@ def _domains(batch: RowBatch, columns: Sequence[Column]) -> Iterator[str]:
                 yield domain if DOMAIN.fullmatch(domain) else OTHER
 
 
-def _counted(domains: Iterator[str]) -> Counter[str]:
-    """Counts of a bounded number of domains; those that come later are others."""
-    counted: Counter[str] = Counter()
+def _count(domains: Iterator[str], counted: Counter[str]) -> None:
+    """Count a bounded number of domains; those that come later are others."""
     for domain in domains:
         counted[domain if domain in counted or len(counted) < DISTINCT_MAX else OTHER] += 1
-    return counted
 
 
 def _merged(counted: Counter[str]) -> Sequence[DomainCount]:

@@ -258,6 +258,20 @@ def test_the_longest_line_that_the_reader_takes_is_taken(tmp_path: Path, both: T
 
 
 @pytest.mark.parametrize(
+    ("name", "before", "start", "end"),
+    [("list.ndjson", b"", b'{"email":"', b'"}\n'), ("list.csv", b"email,mobile\n", b"1,", b"\n")],
+)
+def test_a_row_that_fits_until_its_reason_is_added_is_rejected(
+    tmp_path: Path, both: TwoEngines, name: str, before: bytes, start: bytes, end: bytes
+) -> None:
+    content = before + start + LONG[len(start) + len(end) :] + end
+    addresses = (AddressChoice(Channel.EMAIL, "email"),)
+    counts = scrubbed(both, tmp_path, content, name, addresses=addresses)
+    assert counts == {"read": 1, "kept": 0, "suppressed": 0, "rejected": 1}
+    assert (tmp_path / "by-fast" / f"rejected.{name.partition('.')[2]}").stat().st_size > len(LONG)
+
+
+@pytest.mark.parametrize(
     ("suffix", "changed"),
     [
         (".csv.gz", gzip.compress(b"id,email\n1,pat@acme.example\n", mtime=0)),
