@@ -11,6 +11,7 @@ from copy import deepcopy
 from pathlib import Path
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -178,3 +179,25 @@ async def test_an_empty_store_is_filled_in_the_order_of_the_list(tmp_path: Path)
         filled.append((records, list(await store.since(CONTROLLER, (0,) * 8, 1_000))))
         await store.close()
     assert filled[0] == filled[1]
+
+
+@pytest.mark.parametrize("is_rotated", [False, True])
+async def test_what_a_contact_holds_many_of_is_refused_at_each_of_them(*, is_rotated: bool) -> None:
+    """Their records say the same, and yet each row reaches the others: they are no rows that are alike."""
+    keyring = new_keyring("2026-11-21T00:00:00Z")
+    held = [f"desk{number}@acme.example" for number in range(FEWEST_ALIKE + 4)]
+    addresses = tuple(ContactAddress(Channel.EMAIL, address, None) for address in held)
+    store = MemoryStore(keyring)
+    *_, contacts = importing_on(store, keyring)
+    await contacts.upsert(Contact("c1", addresses, (), "crm"))
+    now_keyring = keyring.rotated("2026-11-22T00:00:00Z") if is_rotated else keyring
+    found: list[tuple[object, ...]] = []
+    for in_block in (False, True):
+        copied = MemoryStore(now_keyring, deepcopy(store._cabinet))
+        importing, *_ = importing_on(copied, now_keyring)
+        outcomes = told(await refuse(importing, rows_of([*held[:-2], *NEW], NOW), in_block=in_block))
+        records = {record.subject async for page in copied.scan(CONTROLLER) for record in page if record.refusals}
+        found.append((outcomes, records, *await records_and_events(copied, CONTROLLER)))
+    assert found[1] == found[0]
+    refused = len(held) + len(NEW) + 1 + is_rotated * (len(held) - 2)
+    assert len(found[0][1]) == refused  # type: ignore[arg-type]
