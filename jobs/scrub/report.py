@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from jobs.lists.content import Packing
 from jobs.lists.opening import TEXT_FORMAT
 from jobs.scrub.manifest import Manifest
-from jobs.scrub.rejected import DomainCount
+from jobs.scrub.rejected import FEWEST_SHOWN, DomainCount
 from jobs.scrub.tally import DUPLICATE, EMPTY_ADDRESS, RAGGED_ROW
 from prefcenter.domain.policy import Policy
 from prefcenter.domain.terms import Reason, RefusalReason
@@ -47,6 +47,8 @@ REASONS_IN_WORDS: Mapping[str, str] = {
     Reason.FREQUENCY_CAP: "The purpose's frequency cap is reached",
     Reason.CHECK_FAILED: "The check failed, and doubt means no",
 }
+
+OTHER_REASONS = f"Other reasons, of fewer than {FEWEST_SHOWN} rows each"
 
 DELIMITERS_IN_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 FORMATS_IN_WORDS = {"ndjson": "lines of JSON objects", "xlsx": "Excel workbook", "parquet": "Parquet"}
@@ -127,12 +129,17 @@ def _bars(lines: Sequence[_Line], whole: int) -> list[_Bar]:
 
 
 def _reasons(document: Mapping[str, Any]) -> list[_Line]:
-    """The kept rows first, then suppressed and rejected ones by reason, the most frequent first."""
+    """The kept rows first, then suppressed and rejected ones by reason, the most frequent first.
+
+    Reasons of a few rows are one line, for who knows the list could guess whom a minor's or a lawyer's row is about.
+    """
     counts, reasons = document["counts"], document["reasons"]
     lines: list[_Line] = [("kept", REASONS_IN_WORDS[Reason.PERMITTED], counts["kept"], Reason.PERMITTED.value)]
     for output in ("suppressed", "rejected"):
         by_count = sorted(reasons[output].items(), key=lambda item: (-item[1], item[0]))
-        lines += [(output, REASONS_IN_WORDS[reason], count, reason) for reason, count in by_count]
+        lines += [(output, REASONS_IN_WORDS[reason], n, reason) for reason, n in by_count if n >= FEWEST_SHOWN]
+        if few := sum(count for count in reasons[output].values() if count < FEWEST_SHOWN):
+            lines.append((output, OTHER_REASONS, few, None))
     return lines
 
 

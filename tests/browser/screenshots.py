@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/pages.md: `make screenshots`."""
+"""Takes the pictures of docs/pages.md and docs/scrub.md: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from prefcenter.bootstrap import init_home
 from prefcenter.logs import configure_logs
 from prefcenter.settings import Settings, read_settings
+from tests.browser.reports import demo_report, reading
 from tests.browser.visitors import MAIL, Visiting, put_on_file, visiting
 from tests.web.serving_home import POLICIES
 
@@ -44,9 +45,15 @@ async def take(settings: Settings) -> None:
             await visit.page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
 
 
+async def take_report(place: Path) -> None:
+    async with reading(demo_report(place), viewport={"width": 900, "height": 600}) as page:
+        await page.screenshot(path=PICTURES / "report.png", full_page=True)
+
+
 async def main() -> None:
     configure_logs(io.StringIO())
     with tempfile.TemporaryDirectory() as place:
+        await take_report(Path(place))
         settings = read_settings(MAIL, Path(place) / "home")
         await init_home(settings, POLICIES)
         await put_on_file(settings)

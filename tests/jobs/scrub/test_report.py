@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from jobs.scrub.manifest import Manifest
-from jobs.scrub.report import REASONS_IN_WORDS, render_report
+from jobs.scrub.report import OTHER_REASONS, REASONS_IN_WORDS, render_report
 from jobs.scrub.tally import DUPLICATE, EMPTY_ADDRESS, RAGGED_ROW
 from prefcenter.domain.terms import Reason
-from tests.jobs.scrub.small_home import SmallHome, a_plan, document, output
+from tests.jobs.scrub.small_home import LIST, SmallHome, a_plan, document, output
 
 FUNNEL_STEPS = 5
 VOID = {"meta", "link", "br", "img"}
@@ -71,23 +71,37 @@ def test_the_report_can_be_read_by_everybody(tmp_path: Path, home: SmallHome) ->
     assert re.search(r"<title>.+</title>", report)
 
 
+ROW = r"<tr><td>(\w+)</td>\s*<th scope=\"row\">(.*?)(?: \(<code>\w+</code>\))?</th>\s*<td[^>]*>(\d+)</td>"
+HEADER, ROWS = LIST[: LIST.index(b"\n") + 1], LIST[LIST.index(b"\n") + 1 :]
+
+
 def test_the_bars_stand_beside_the_table_of_the_same_numbers(tmp_path: Path, home: SmallHome) -> None:
     home.opt_out("kim@acme.example")
-    report = report_of(tmp_path, home, class_column="kind", audience="client")
-    rows = re.findall(
-        r"<tr><td>(\w+)</td>\s*<th scope=\"row\">.*\(<code>(\w+)</code>\)</th>\s*<td[^>]*>(\d+)</td>", report
-    )
+    report = report_of(tmp_path, home, content=HEADER + 5 * ROWS, class_column="kind", audience="client")
+    rows = re.findall(ROW, report)
     assert rows == [
-        ("kept", "permitted", "1"),
-        ("suppressed", "no_consent", "1"),
-        ("suppressed", "opted_out", "1"),
-        ("rejected", "empty_address", "1"),
-        ("rejected", "invalid_address", "1"),
-        ("rejected", "ragged_row", "1"),
+        ("kept", REASONS_IN_WORDS[Reason.PERMITTED], "5"),
+        ("suppressed", REASONS_IN_WORDS[Reason.NO_CONSENT], "5"),
+        ("suppressed", REASONS_IN_WORDS[Reason.OPTED_OUT], "5"),
+        ("rejected", REASONS_IN_WORDS[EMPTY_ADDRESS], "5"),
+        ("rejected", REASONS_IN_WORDS[Reason.INVALID_ADDRESS], "5"),
+        ("rejected", REASONS_IN_WORDS[RAGGED_ROW], "5"),
     ]
     assert report.count('<rect class="suppressed" x="0"') == 2
     assert report.count("<svg") == report.count("</svg>") == len(rows) + FUNNEL_STEPS + len(document(tmp_path)["cells"])
-    assert "The person opted out" in report
+
+
+def test_reasons_of_a_few_rows_are_not_told_apart(tmp_path: Path, home: SmallHome) -> None:
+    home.opt_out("kim@acme.example")
+    home.bounce("pat@acme.example")
+    few = report_of(tmp_path, home, content=HEADER + 4 * ROWS, class_column="kind", audience="client")
+    assert re.findall(ROW, few) == [
+        ("kept", REASONS_IN_WORDS[Reason.PERMITTED], "0"),
+        ("suppressed", OTHER_REASONS, "12"),
+        ("rejected", OTHER_REASONS, "12"),
+    ]
+    assert "<code>bounced</code>" not in few
+    assert document(tmp_path)["reasons"]["suppressed"] == {"bounced": 4, "no_consent": 4, "opted_out": 4}
 
 
 def test_the_report_names_nobody(tmp_path: Path, home: SmallHome) -> None:
