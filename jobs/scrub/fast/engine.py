@@ -23,7 +23,7 @@ from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB
 from jobs.scrub.fast.columns import FastColumns
 from jobs.scrub.fast.delimited_blocks import ASCII_SUPERSETS, DelimitedBlocks
 from jobs.scrub.fast.json_blocks import JsonBlocks
-from jobs.scrub.fast.run import AskedCells, Run, Wanted
+from jobs.scrub.fast.run import AskedCells, Run, Wanted, blocks_under_way
 from jobs.scrub.fast.stamping import FastStamps
 from jobs.scrub.fast.verdicts import FastDecider, sent_since
 from jobs.scrub.links import LinksOf, email_place
@@ -50,7 +50,7 @@ MIB_A_BLOCK_MIB = 9
 MIB_A_LINKED_BLOCK_MIB = 30
 """The same where rows get links, which are longer than many a row."""
 
-MOST_BLOCK_MIB = 4
+MOST_BLOCK_MIB = 2
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ class FastEngine:
 
     @property
     def _block_octets(self) -> int:
-        """So that the blocks under way, one a thread and one besides, fit beside all else."""
+        """So that the blocks under way fit beside all else."""
         room_mib = max(self.memory_mib, FEWEST_MIB) - RESIDENT_MIB
         mib_a_block = MIB_A_LINKED_BLOCK_MIB if self.plan.links else MIB_A_BLOCK_MIB
-        mib = room_mib / mib_a_block / (self._threads + 1)
+        mib = room_mib / mib_a_block / blocks_under_way(self._threads)
         return min(int(mib * MIB), self.block_octets_max)

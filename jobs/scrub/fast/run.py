@@ -26,6 +26,11 @@ from prefcenter.domain.terms import AddressClass, Channel
 Number = TypeVar("Number", np.uint8, np.uint16)
 
 
+def blocks_under_way(threads: int) -> int:
+    """One a thread, and two that wait, so that no thread does while another block is cut or written."""
+    return threads + 2
+
+
 @dataclass(frozen=True, slots=True)
 class AskedCells:
     """A column of addresses: what decides them, and the class of all of them where that is known."""
@@ -98,7 +103,7 @@ class Run:
                 for block in blocks:
                     under_way.append(asyncio.create_task(self._decide(pool, block)))
                     await asyncio.sleep(0)
-                    if len(under_way) > threads:
+                    if len(under_way) >= blocks_under_way(threads):
                         yield self._counted(await under_way.popleft())
                 while under_way:
                     yield self._counted(await under_way.popleft())
@@ -108,15 +113,32 @@ class Run:
                 await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _decide(self, pool: ThreadPoolExecutor, block: Block) -> DecidedBlock:
+        """Decide a block in one go, unless there are rows that the decider must be asked about."""
         loop = asyncio.get_running_loop()
-        rows, columns = await loop.run_in_executor(pool, self._verdicts, block)
-        codes, classes = [], []
+        rows, columns, decided = await loop.run_in_executor(pool, self._decided_at_once, block)
+        if decided is not None:
+            return decided
+        settled = []
         for asked, column in zip(self._asked, columns, strict=True):
-            settled, valid_until_ms = await asked.decider.settled(column.verdicts, column.cells, column.classes)
+            codes, valid_until_ms = await asked.decider.settled(column.verdicts, column.cells, column.classes)
             self.valid_until_ms = min(self.valid_until_ms, valid_until_ms)
-            codes.append(_spread(settled, rows, len(block), asked.decider.answers.ragged))
+            settled.append(codes)
+        return await loop.run_in_executor(pool, self._with_parts, block, rows, columns, settled)
+
+    def _decided_at_once(self, block: Block) -> tuple[Numbers, Sequence[_Cells], DecidedBlock | None]:
+        rows, columns = self._verdicts(block)
+        if any(len(column.verdicts.undecided) for column in columns):
+            return rows, columns, None
+        return rows, columns, self._with_parts(block, rows, columns, [column.verdicts.codes for column in columns])
+
+    def _with_parts(
+        self, block: Block, rows: Numbers, columns: Sequence[_Cells], settled: Sequence[Answered]
+    ) -> DecidedBlock:
+        codes, classes = [], []
+        for asked, column, codes_of_rows in zip(self._asked, columns, settled, strict=True):
+            codes.append(_spread(codes_of_rows, rows, len(block), asked.decider.answers.ragged))
             classes.append(_spread(column.classes, rows, len(block), 0))
-        kinds, parts = await loop.run_in_executor(pool, self._parts, block, codes)
+        kinds, parts = self._parts(block, codes)
         return DecidedBlock(block.bytes_read, codes, classes, kinds, parts)
 
     def _verdicts(self, block: Block) -> tuple[Numbers, Sequence[_Cells]]:
