@@ -17,6 +17,7 @@ Codes: TypeAlias = NDArray[np.uint32]
 MOST_INDEX_BITS = 20
 RECORDS_A_BUCKET = 8
 NOT_FOUND = 0
+SOUGHT_TOGETHER = 64
 
 
 @dataclass(frozen=True)
@@ -96,22 +97,31 @@ def _find(
     high: Halves, low: Halves, codes: Codes, bits: int, index: Offsets, sought_high: Halves, sought_low: Halves,
     found: Codes,
 ) -> None:  # fmt: skip
-    shift = np.uint64(64 - bits)
-    for number in range(sought_high.size):
-        upper, lower = sought_high[number], sought_low[number]
-        bucket = np.int64(upper >> shift)
-        row, end = index[bucket], index[bucket + 1]
-        while end - row > RECORDS_A_BUCKET:
-            middle = (row + end) >> 1
-            if high[middle] < upper:
-                row = middle + 1
+    """Several are sought together, for their rows come from memory while others are waited for."""
+    shift, rest, half = np.uint64(64 - bits), np.uint64(bits), np.uint64(32)
+    size = high.size
+    rows, seen = np.empty(SOUGHT_TOGETHER, np.int64), np.empty(SOUGHT_TOGETHER, np.uint64)
+    for first in range(0, sought_high.size, SOUGHT_TOGETHER):
+        count = min(SOUGHT_TOGETHER, sought_high.size - first)
+        for number in range(count):
+            upper = sought_high[first + number]
+            bucket = np.int64(upper >> shift)
+            # Where it would stand in its bucket, if the digests of that stood evenly.
+            width = np.uint64(index[bucket + 1] - index[bucket])
+            rows[number] = min(index[bucket] + np.int64((((upper << rest) >> half) * width) >> half), size - 1)
+        for number in range(count):
+            seen[number] = high[rows[number]]
+        for number in range(count):
+            upper, row = sought_high[first + number], rows[number]
+            if seen[number] < upper:
+                row += 1
+                while row < size and high[row] < upper:
+                    row += 1
             else:
-                end = middle
-        last = index[bucket + 1]
-        while row < last and high[row] < upper:
-            row += 1
-        while row < last and high[row] == upper:
-            if low[row] == lower:
-                found[number] = codes[row]
-                break
-            row += 1
+                while row > 0 and high[row - 1] >= upper:
+                    row -= 1
+            while row < size and high[row] == upper:
+                if low[row] == sought_low[first + number]:
+                    found[first + number] = codes[row]
+                    break
+                row += 1
