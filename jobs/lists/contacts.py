@@ -96,7 +96,7 @@ class OutputFile(Protocol):
     def directory(self) -> Path:
         """Where it stands, beside which temporary files are as private as it is."""
 
-    def write(self, content: bytes, /) -> object: ...
+    def write(self, content: bytes | memoryview, /) -> object: ...
 
 
 class ContactList(Protocol):

@@ -69,7 +69,7 @@ class HeldStream:
 class Packer(Protocol):
     """What packs an output; `compress` and `flush` give the bytes to write, if there are any yet."""
 
-    def compress(self, data: bytes, /) -> bytes: ...
+    def compress(self, data: bytes | memoryview, /) -> bytes: ...
 
     def flush(self) -> bytes: ...
 
@@ -102,6 +102,21 @@ class Content:
     def inner_suffix(self) -> str:
         """The extension of what is packed, in lower case: `.csv` of `List.CSV.gz`."""
         return self.suffix.lower().removesuffix(self.path.suffix.lower() if not self.is_plain_file else "")
+
+    @property
+    def plain_size(self) -> int | None:
+        """How many bytes there are, where the system tells; None where they have to be unpacked to be counted."""
+        if self.packing is not Packing.NONE:
+            return None
+        return self.path.stat().st_size if self.spool is None else os.fstat(self.spool).st_size
+
+    @property
+    def state(self) -> tuple[int, ...]:
+        """What differs after the file was written to, or another one put in its place."""
+        if self.spool is not None:
+            return ()
+        status = self.path.stat()
+        return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
     @cached_property
     def file_sha256(self) -> str:

@@ -19,6 +19,7 @@ from jobs.lists.faults import list_fault
 
 SAMPLE_BYTES = 1 << 15
 PATTERN_BYTES = 1 << 12
+GLANCE_BYTES = 1 << 21
 FALLBACK = "cp1252"
 LEGACY_ENCODINGS = (
     "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "iso8859_2", "koi8_r", "mac_roman",
@@ -88,10 +89,13 @@ class Encoding:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one look at every byte of a file tells: its encoding, and what it must still hash to later."""
+    """What a look at a file tells: its encoding, and what it must still hash to later.
+
+    Without a hash only the beginning was looked at: the encoding is presumed to be that of the rest.
+    """
 
     encoding: Encoding
-    sha256: str
+    sha256: str | None
     size: int
 
 
@@ -139,6 +143,26 @@ def survey(content: Openable, name: str) -> Survey:
     return _survey_of(encoding, digest.hexdigest(), census.position, name)
 
 
+def glance(content: Openable, name: str, size: int) -> Survey | None:
+    """What the beginning of a list of a known size tells, where it is UTF-8; None: it takes a survey to tell.
+
+    Raises InvalidList as `survey` does.
+    """
+    with content.open("rb") as file:
+        start = file.read(GLANCE_BYTES)
+    _require_text(start[:PATTERN_BYTES], name)
+    if _utf16(start[:PATTERN_BYTES], content) is not None:
+        return None
+    try:
+        codecs.getincrementaldecoder("utf-8")("strict").decode(start, len(start) == size)
+    except UnicodeDecodeError:
+        return None
+    bom = codecs.BOM_UTF8 if start.startswith(codecs.BOM_UTF8) else b""
+    encoding = Encoding("utf-8", bom)
+    _require_content(encoding, size, name)
+    return Survey(encoding, None, size)
+
+
 def _intact_utf8(content: Openable) -> tuple[str, int] | None:
     """Hash and size of a list that is UTF-8 throughout, as most are; None as soon as a byte says that it is not."""
     digest, size = hashlib.sha256(), 0
@@ -176,9 +200,13 @@ def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
 
 
 def _survey_of(encoding: Encoding, sha256: str, size: int, name: str) -> Survey:
+    _require_content(encoding, size, name)
+    return Survey(encoding, sha256, size)
+
+
+def _require_content(encoding: Encoding, size: int, name: str) -> None:
     if size == len(encoding.bom):
         raise list_fault(name, 1, "list", "the list is empty")
-    return Survey(encoding, sha256, size)
 
 
 def _require_text(start: bytes, name: str) -> None:

@@ -12,7 +12,7 @@ from jobs.lists.contacts import ContactList, Found, Sought
 from jobs.lists.content import STANDARD_INPUT, Content, OctetStream, list_content, unreadable
 from jobs.lists.faults import list_fault
 from jobs.lists.ndjson import NDJSON_FORMAT, is_ndjson, open_ndjson, reopen_ndjson
-from jobs.lists.opening import TEXT_FORMAT, open_text, reopen_text
+from jobs.lists.opening import TEXT_FORMAT, OpenList, open_text, reopen_text
 from jobs.lists.parquet import PARQUET_FORMAT, is_parquet, open_parquet, reopen_parquet
 from jobs.lists.several import SeveralLists, require_alike
 from jobs.lists.workbook import WORKBOOK_FORMAT, is_zip, open_workbook, reopen_workbook
@@ -24,15 +24,29 @@ START_BYTES = 1 << 12
 
 @contextmanager
 def open_lists(
-    paths: Sequence[Path], sought: Sought, standard_input: OctetStream | None = None
+    paths: Sequence[Path], sought: Sought, standard_input: OctetStream | None = None, *, presume: bool = False
 ) -> Iterator[ContactList]:
-    """Open lists to be read as one, in this order. Raises InvalidList for what cannot be read, or not as one."""
+    """Open lists to be read as one, in this order. Raises InvalidList for what cannot be read, or not as one.
+
+    With `presume` only the beginning of a single list of text is looked at, where that is UTF-8; `surveyed` looks at
+    the rest of it.
+    """
     with ExitStack() as contents:
+        places = expanded(paths)
+        presume = presume and len(places) == 1
         lists = [
-            _opened(contents.enter_context(list_content(path, standard_input)), sought) for path in expanded(paths)
+            _opened(contents.enter_context(list_content(path, standard_input)), sought, presume=presume)
+            for path in places
         ]
         require_alike(lists)
         yield lists[0] if len(lists) == 1 else SeveralLists(lists)
+
+
+def surveyed(contacts: ContactList, sought: Sought) -> ContactList:
+    """A list as it is when all of it was looked at. Raises InvalidList as opening it does."""
+    if isinstance(contacts, OpenList) and contacts.is_presumed:
+        return open_text(contacts.content, sought)
+    return contacts
 
 
 @contextmanager
@@ -59,7 +73,7 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
     return expanded
 
 
-def _opened(content: Content, sought: Sought) -> ContactList:
+def _opened(content: Content, sought: Sought, *, presume: bool) -> ContactList:
     try:
         with content.open() as file:
             start = file.read(START_BYTES)
@@ -70,7 +84,7 @@ def _opened(content: Content, sought: Sought) -> ContactList:
     for is_one, opener in OPENERS:
         if is_one(start):
             return opener(content, sought)
-    return open_text(content, sought)
+    return open_text(content, sought, presume=presume)
 
 
 OPENERS: Sequence[tuple[Callable[[bytes], bool], Callable[[Content, Sought], ContactList]]] = (

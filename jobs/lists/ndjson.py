@@ -20,7 +20,7 @@ from jobs.lists.contacts import BATCH_ROWS, Found, OutputFile, Placed, Sought
 from jobs.lists.content import Content, unreadable
 from jobs.lists.delimited import KNOWN_MAX
 from jobs.lists.encoding import file_chunks
-from jobs.lists.faults import list_fault
+from jobs.lists.faults import changed, list_fault
 from jobs.lists.packed import PackedFile
 from jobs.lists.records import MAX_RECORD_BYTES, RawRecord
 
@@ -101,8 +101,12 @@ class NdjsonList:
             yield from _batches(read_lines(self.content, watch))
         except OSError as error:
             raise unreadable(self.name, error) from None
-        if digest.hexdigest() != self.sha256:
-            raise list_fault(self.name, 1, "list", "changed while it was being read")
+        self.require_same(digest.hexdigest())
+
+    def require_same(self, sha256: str) -> None:
+        """Raise InvalidList where the bytes that were read, of which this is the hash, are not those of before."""
+        if sha256 != self.sha256:
+            raise changed(self.name)
 
     def sink(self, file: OutputFile, added: Sequence[str]) -> NdjsonSink:
         return NdjsonSink(PackedFile(file, self.content.packer()), added)

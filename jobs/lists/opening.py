@@ -14,8 +14,8 @@ from jobs.lists.contacts import Found, OutputFile, Sought, SoughtColumn
 from jobs.lists.content import CHUNK_BYTES, Content, file_content, unreadable
 from jobs.lists.delimited import DelimitedBatch, DelimitedSink, batches_of
 from jobs.lists.dialect import Dialect, declaration_of, detect_dialect, usual_width
-from jobs.lists.encoding import Encoding, Survey, file_chunks, known_survey, survey
-from jobs.lists.faults import list_fault
+from jobs.lists.encoding import Encoding, Survey, file_chunks, glance, known_survey, survey
+from jobs.lists.faults import changed, list_fault
 from jobs.lists.packed import PackedFile
 from jobs.lists.records import MAX_RECORD_BYTES, RawRecord, RecordReader
 from prefcenter.domain.address.blanks import stripped
@@ -32,6 +32,7 @@ class _Source:
 
     content: Content
     survey: Survey
+    state: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -64,6 +65,10 @@ class OpenList:
     _source: _Source
     _records_before_rows: int
     bytes_read: int = field(default=0, init=False)
+    _sha256: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sha256 = self._source.survey.sha256
 
     @property
     def address_column(self) -> Column:
@@ -104,9 +109,32 @@ class OpenList:
         return self._source.survey.size
 
     @property
+    def is_presumed(self) -> bool:
+        """Whether only the beginning was looked at, so that whoever reads the rest has to show that it is UTF-8 too."""
+        return self._source.survey.sha256 is None
+
+    @property
     def sha256(self) -> str:
-        """The hash of the unpacked list; reading the rows to their end proves that it still holds."""
-        return self._source.survey.sha256
+        """The hash of the unpacked list; of one that is presumed, once it was read.
+
+        Reading the rows to their end proves that it still holds.
+        """
+        if self._sha256 is None:
+            raise RuntimeError("a list that is presumed has no hash before it was read")
+        return self._sha256
+
+    def require_same(self, sha256: str) -> None:
+        """Take the hash of the bytes that were read. Raises InvalidList where they are others than were looked at."""
+        if self._sha256 is None and self.content.state == self._source.state:
+            self._sha256 = sha256
+        if self._sha256 != sha256:
+            raise changed(self.name)
+
+    @property
+    def octets_before_rows(self) -> bytes:
+        """What stands above the first row."""
+        header = b"" if self.header is None else self.encoding.encode(self.header.whole)
+        return self.encoding.bom + self.encoding.encode(self.prologue) + header
 
     def records(self) -> Iterator[RawRecord]:
         """The rows, from the first. Raises InvalidList where one cannot be read, and where the file has changed."""
@@ -121,8 +149,7 @@ class OpenList:
             yield from islice(self._source.records(self.dialect, watch), self._records_before_rows, None)
         except OSError as error:
             raise unreadable(self.name, error) from None
-        if digest.hexdigest() != self.sha256:
-            raise list_fault(self.name, 1, "list", "changed while it was being read")
+        self.require_same(digest.hexdigest())
 
     def batches(self) -> Iterator[DelimitedBatch]:
         """The rows in batches, short ones where rows are long."""
@@ -181,10 +208,14 @@ def open_list(
     return open_text(file_content(path), sought)
 
 
-def open_text(content: Content, sought: Sought) -> OpenList:
-    """Open delimited text, whose encoding, dialect and header are told by looking at it."""
+def open_text(content: Content, sought: Sought, *, presume: bool = False) -> OpenList:
+    """Open delimited text, whose encoding, dialect and header are told by looking at it.
+
+    With `presume` a look at the beginning is enough where that is UTF-8.
+    """
     try:
-        source = _Source(content, survey(content, content.name))
+        source = _glanced(content) if presume else None
+        source = source or _Source(content, survey(content, content.name))
         dialect = _dialect(source)
         sample = list(islice(source.records(dialect, len), SAMPLE_RECORDS))
     except OSError as error:
@@ -197,6 +228,12 @@ def open_text(content: Content, sought: Sought) -> OpenList:
     opened = _opened(source, dialect, sample, Found(columns, None, None), before if has_header else None)
     opened.found = opened.with_others(sought)
     return opened
+
+
+def _glanced(content: Content) -> _Source | None:
+    state, size = content.state, content.plain_size
+    glanced = None if size is None else glance(content, content.name, size)
+    return None if glanced is None else _Source(content, glanced, state)
 
 
 def reopen_text(content: Content, found: Found, described: Mapping[str, Any]) -> OpenList:

@@ -19,7 +19,7 @@ class PackedFile:
     def directory(self) -> Path:
         return self._file.directory
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes | memoryview) -> None:
         self._file.write(content if self._packer is None else self._packer.compress(content))
 
     def finish(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobs.lists.columns import Column, ColumnFinder, named_column
 from jobs.lists.contacts import Found, OutputFile, Placed, Sought
 from jobs.lists.content import CHUNK_BYTES, Content, Packing
-from jobs.lists.faults import list_fault
+from jobs.lists.faults import changed, list_fault
 from jobs.lists.records import RawRecord
 from jobs.lists.workbook import text_of
 from prefcenter.domain.errors import InvalidInput, InvalidList
@@ -93,7 +93,7 @@ class ParquetList:
                 self.bytes_read = self.size * read // max(1, self.rows)
                 yield ParquetBatch(batch, self.name)
         if _hashed(self.content)[0] != self.sha256:
-            raise list_fault(self.name, 1, "list", "changed while it was being read")
+            raise changed(self.name)
         self.bytes_read = self.size
 
     def sink(self, file: OutputFile, added: Sequence[str]) -> ParquetSink:

@@ -17,7 +17,7 @@ from zipfile import BadZipFile, ZipFile
 from jobs.lists.columns import Column, ColumnFinder, named_column
 from jobs.lists.contacts import BATCH_ROWS, Found, OutputFile, Placed, Sought
 from jobs.lists.content import CHUNK_BYTES, Content, Packing
-from jobs.lists.faults import list_fault
+from jobs.lists.faults import changed, list_fault
 from jobs.lists.records import RawRecord
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def _read_sheet(content: Content, named: str | None) -> tuple[CalamineSheet, str
     except (CalamineError, XmlError, ZipError):
         raise list_fault(content.name, 1, "list", "cannot be read as a workbook; was it cut off?") from None
     if _hashed(content)[0] != sha256:
-        raise list_fault(content.name, 1, "list", "changed while it was being read")
+        raise changed(content.name)
     return sheet, sha256, size
 
 

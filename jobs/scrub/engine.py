@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from jobs.lists import ContactList
 from jobs.lists.content import OctetStream
-from jobs.lists.inputs import open_lists
+from jobs.lists.inputs import open_lists, surveyed
 from jobs.scrub.deciding import ColumnAnswers, Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
@@ -52,11 +52,22 @@ class HandedBack(Exception):
     """A row engine met a list that it does not decide itself; the reference engine begins anew."""
 
 
+class Misjudged(HandedBack):
+    """The rest of a list is not as its beginning lets one presume; all of it has to be looked at first."""
+
+
 class RowEngine(Protocol):
     """A faster way to what the reference engine would write, byte for byte."""
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def presumes(self) -> bool:
+        """Whether the beginning of a list of text is enough to begin with it, since the rest is looked at on the way.
+
+        Then `decide_rows` raises Misjudged where that is not UTF-8 though the beginning is.
+        """
 
     def cuts(self, contacts: ContactList) -> bool:
         """Whether the engine takes the rows of a list itself."""
@@ -106,12 +117,21 @@ async def scrub(
     started_ms = clock()
     stamps = stamps_of(plan, links, started_ms if plan.at_ms is None else plan.at_ms)
     employers = None if plan.business_domains is None else read_employer_domains(plan.business_domains)
-    with open_lists(plan.paths, plan.sought(decider.policy.country), standard_input) as contacts:
+    presume = engine is not None and engine.presumes
+    with open_lists(plan.paths, plan.sought(decider.policy.country), standard_input, presume=presume) as contacts:
         job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, employers, engine, stamps)
+        return await _by_an_engine(job)
+
+
+async def _by_an_engine(job: _Job) -> Manifest:
+    """By the job's engine, or row by row where it hands the list back."""
+    while True:
         try:
             return await _until_accepted(job)
+        except Misjudged:
+            job = job.surveyed()
         except HandedBack:
-            return await _until_accepted(replace(job, engine=None))
+            job = replace(job.surveyed(), engine=None)
 
 
 async def _until_accepted(job: _Job) -> Manifest:
@@ -158,6 +178,11 @@ class _Job:
     @property
     def at_ms(self) -> int:
         return self.started_ms if self.plan.at_ms is None else self.plan.at_ms
+
+    def surveyed(self) -> _Job:
+        """The same with a list of which all was looked at."""
+        sought = self.plan.sought(self.decider.policy.country)
+        return replace(self, contacts=surveyed(self.contacts, sought))
 
     async def run(self, *, accepts_stale: bool) -> Manifest | None:
         """Read the list once and publish what came of it; None where the ledger moved and that is not accepted."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jobs.lists.content import Content, unreadable
-from jobs.lists.faults import list_fault
-from jobs.scrub.fast.cells import Cells, Numbers
+from jobs.scrub.fast.cells import Cells, Numbers, Octets
 from jobs.scrub.fast.row_kinds import Kinds
 from jobs.scrub.fast.stamping import FastStamps
 from jobs.scrub.rows import DecidedRow
@@ -80,34 +79,46 @@ class Blocks(Protocol):
         """Blocks with the cells of these columns, each named once. Raises HandedBack for what is not to be cut."""
 
 
+@dataclass(slots=True)
+class TextBlock:
+    """Bytes of a list. `used` is for the taker to tell how many it took; the next block begins with the others."""
+
+    octets: Octets
+    is_last: bool
+    bytes_read: int
+    used: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class TextSource:
-    """The unpacked bytes of a list, which must hash to `sha256`."""
+    """The unpacked bytes of a list; `require_same` is told what they hash to when all were read, and may raise."""
 
     content: Content
-    sha256: str
+    require_same: Callable[[str], None]
 
-    def chunks(self, octets: int) -> Iterator[tuple[bytes, bool]]:
-        """The bytes in chunks of a size, and whether each is the last. Raises InvalidList as the lists' readers do."""
-        digest = hashlib.sha256()
+    def blocks(self, octets: int) -> Iterator[TextBlock]:
+        """Blocks of so many bytes and what was left of the one before. Raises InvalidList as the lists' readers do."""
+        digest, block = hashlib.sha256(), TextBlock(np.empty(0, np.uint8), is_last=False, bytes_read=0)
         try:
             with self.content.open("rb") as file:
-                is_last = False
-                while not is_last:
-                    chunk = _exactly(file.read, octets)
-                    digest.update(chunk)
-                    is_last = len(chunk) < octets
-                    yield chunk, is_last
+                while not block.is_last:
+                    left = block.octets[block.used :]
+                    filled = np.empty(len(left) + octets, np.uint8)
+                    filled[: len(left)] = left
+                    room = filled[len(left) :].data
+                    size = _filled(file, room)
+                    digest.update(room[:size])
+                    bytes_read = block.bytes_read + size
+                    block = TextBlock(filled[: len(left) + size], size < octets, bytes_read)
+                    yield block
         except OSError as error:
             raise unreadable(self.content.name, error) from None
-        if digest.hexdigest() != self.sha256:
-            raise list_fault(self.content.name, 1, "list", "changed while it was being read")
+        self.require_same(digest.hexdigest())
 
 
-def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
-    """That many bytes, fewer only at the end of the file."""
-    parts = []
-    while size and (part := read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+def _filled(file: IO[bytes], room: memoryview) -> int:
+    """Read until the room is full or the file at its end; gives how much was read."""
+    size = 0
+    while size < len(room) and (read := file.readinto(room[size:])):  # type: ignore[attr-defined]
+        size += read
+    return size

@@ -9,13 +9,15 @@ import numpy as np
 
 from jobs.lists import OpenList
 from jobs.lists.delimited import DelimitedSink
+from jobs.lists.faults import changed
 from jobs.lists.records import MAX_RECORD_BYTES
-from jobs.scrub.engine import HandedBack
+from jobs.scrub.engine import HandedBack, Misjudged
 from jobs.scrub.fast.blocks import Decided, LinkColumn, Part, TextSource
-from jobs.scrub.fast.cells import Cells, Numbers
+from jobs.scrub.fast.cells import Cells, Numbers, Octets
 from jobs.scrub.fast.gathering import changes_for, gathered
 from jobs.scrub.fast.records import Records
 from jobs.scrub.fast.splitting import split
+from jobs.scrub.fast.utf8 import is_utf8
 from jobs.scrub.links import NO_LINKS
 from jobs.scrub.tally import Output
 
@@ -74,23 +76,27 @@ class DelimitedBlocks:
 
     def of(self, columns: Sequence[int]) -> Iterator[DelimitedBlock]:
         """Blocks with the cells of these columns. Raises HandedBack for a record that the lists' reader refuses."""
-        contacts, skipped = self.contacts, self._octets_before_rows()
-        rest, bytes_read = b"", 0
-        for chunk, is_last in TextSource(contacts.content, contacts.sha256).chunks(self.octets_a_block):
-            bytes_read += len(chunk)
-            octets = np.frombuffer(rest + chunk, np.uint8)[skipped:]
-            skipped = max(0, skipped - len(rest) - len(chunk))
-            records, is_left_open = split(octets, contacts.dialect.delimiter, columns, is_last=is_last)
+        contacts, above = self.contacts, self.contacts.octets_before_rows
+        for block in TextSource(contacts.content, contacts.require_same).blocks(self.octets_a_block):
+            block.used = _size_of_start(block.octets, above, contacts.name)
+            above = above[block.used :]
+            octets = block.octets[block.used :]
+            records, is_left_open = split(octets, contacts.dialect.delimiter, columns, is_last=block.is_last)
+            block.used += records.used
+            if contacts.is_presumed and not is_utf8(octets[: records.used]):
+                raise Misjudged
             if is_left_open or _longest(records) > MAX_RECORD_BYTES:
                 raise HandedBack
             if len(records):
-                yield DelimitedBlock(contacts, records, bytes_read)
-            rest = octets[records.used :].tobytes()
+                yield DelimitedBlock(contacts, records, block.bytes_read)
 
-    def _octets_before_rows(self) -> int:
-        contacts, encode = self.contacts, self.contacts.encoding.encode
-        header = b"" if contacts.header is None else encode(contacts.header.whole)
-        return len(contacts.encoding.bom) + len(encode(contacts.prologue)) + len(header)
+
+def _size_of_start(octets: Octets, above: bytes, name: str) -> int:
+    """How much of a block is above the first row. Raises InvalidList where something else stands there by now."""
+    start = octets[: len(above)].tobytes()
+    if not above.startswith(start):
+        raise changed(name)
+    return len(start)
 
 
 def _longest(records: Records) -> int:

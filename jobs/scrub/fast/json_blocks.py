@@ -10,7 +10,7 @@ import numpy as np
 from jobs.lists.ndjson import BYTE_ORDER_MARK, NdjsonList, NdjsonSink, members_of, values_of
 from jobs.lists.records import MAX_RECORD_BYTES
 from jobs.scrub.engine import HandedBack
-from jobs.scrub.fast.blocks import Decided, Part, TextSource
+from jobs.scrub.fast.blocks import Decided, Part, TextBlock, TextSource
 from jobs.scrub.fast.cells import Cells, Numbers
 from jobs.scrub.fast.gathering import changes_for, gathered
 from jobs.scrub.fast.json_lines import ODD, split_lines
@@ -55,18 +55,22 @@ class JsonBlocks:
     def of(self, columns: Sequence[int]) -> Iterator[JsonBlock]:
         """Blocks with the cells of these columns. Raises HandedBack for a line that the lists' reader refuses."""
         names = [self.contacts.keys[column] for column in columns]
-        rest, bytes_read = b"", 0
-        for chunk, is_last in TextSource(self.contacts.content, self.contacts.sha256).chunks(self.octets_a_block):
-            skipped = len(BYTE_ORDER_MARK) if not bytes_read and chunk.startswith(BYTE_ORDER_MARK) else 0
-            bytes_read += len(chunk)
-            octets = np.frombuffer(rest + chunk, np.uint8)[skipped:]
-            records = split_lines(octets, names, is_last=is_last)
+        for block in TextSource(self.contacts.content, self.contacts.require_same).blocks(self.octets_a_block):
+            skipped = _size_of_mark(block)
+            records = split_lines(block.octets[skipped:], names, is_last=block.is_last)
+            block.used = skipped + records.used
             _require_readable(records, skipped)
             for row in np.flatnonzero(records.widths == ODD).tolist():
                 _read(records, row, names)
             if len(records):
-                yield JsonBlock(records, bytes_read)
-            rest = octets[records.used :].tobytes()
+                yield JsonBlock(records, block.bytes_read)
+
+
+def _size_of_mark(block: TextBlock) -> int:
+    """The size of the byte order mark, which only the first block may begin with."""
+    is_first = block.bytes_read == len(block.octets)
+    is_marked = is_first and block.octets[: len(BYTE_ORDER_MARK)].tobytes() == BYTE_ORDER_MARK
+    return len(BYTE_ORDER_MARK) if is_marked else 0
 
 
 def _members_after(comma: bytes, sink: NdjsonSink, values: tuple[str, ...]) -> bytes:

@@ -23,7 +23,7 @@ class MemoryFile:
         self.content = io.BytesIO()
         self.free_bytes = free_bytes
 
-    def write(self, content: bytes, /) -> int:
+    def write(self, content: bytes | memoryview, /) -> int:
         if self.content.tell() + len(content) > self.free_bytes:
             raise OSError(errno.ENOSPC, "No space left on device")
         return self.content.write(content)

@@ -176,7 +176,7 @@ class Discarded:
 
     directory = Path()
 
-    def write(self, content: bytes, /) -> None:
+    def write(self, content: bytes | memoryview, /) -> None:
         """Keep nothing."""
 
 

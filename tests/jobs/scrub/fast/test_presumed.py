@@ -1,0 +1,155 @@
+"""Lists whose beginning says that they are UTF-8: the fast engine goes by that, until the rest says otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from jobs.lists.encoding import GLANCE_BYTES
+from jobs.scrub import ScrubPlan, scrub
+from prefcenter.domain.errors import InvalidList
+from prefcenter.domain.events import EVERYTHING
+from tests.factories import NOW
+from tests.jobs.scrub.fast.two_engines import TwoEngines, engines_of_home, rows_in
+from tests.jobs.scrub.small_home import MeddledDecisions, SmallHome, a_plan, left_in
+
+FILLED = b"1,pat@acme.example," + b"x" * 60_000 + b"\n"
+BEGINNING = b"id,email,note\n" + FILLED * (1 + GLANCE_BYTES // len(FILLED))
+"""So long that a glance does not come to its end."""
+
+UTF8_ROW = "2,zoë@acme.example,Zoë\n".encode()
+LATIN_ROW = "2,zoë@acme.example,Zoë\n".encode("cp1252")
+
+
+@pytest.fixture(scope="module")
+def home() -> SmallHome:
+    home = SmallHome()
+    home.opt_out("zoë@acme.example")
+    return home
+
+
+@pytest.fixture
+def both(home: SmallHome, tmp_path: Path) -> TwoEngines:
+    return engines_of_home(home, tmp_path / "cache")
+
+
+@pytest.mark.parametrize(
+    ("rest", "encoding", "opted_out"),
+    [
+        (b"", "utf-8", 0),
+        (UTF8_ROW, "utf-8", 1),
+        (LATIN_ROW, "cp1252", 1),
+        (LATIN_ROW + UTF8_ROW * 3, "utf-8 (damaged)", 3),
+        (UTF8_ROW + LATIN_ROW[:-1], "utf-8 (damaged)", 1),
+        (b"2,zo", "utf-8", 0),
+        (UTF8_ROW + UTF8_ROW[:5], "utf-8 (damaged)", 1),
+    ],
+)
+def test_the_rest_of_a_list_is_read_as_a_look_at_all_of_it_tells(
+    tmp_path: Path, both: TwoEngines, rest: bytes, encoding: str, opted_out: int
+) -> None:
+    plan = a_plan(tmp_path, BEGINNING + rest, address_column="email")
+    reference, fast = both.manifests(plan, tmp_path)
+    assert (reference.document["run"]["engine"], fast.document["run"]["engine"]) == ("reference", "fast")
+    assert fast.document["list"]["encoding"] == encoding
+    assert fast.document["reasons"]["suppressed"].get("opted_out", 0) == opted_out
+
+
+def given(both: TwoEngines, home: SmallHome, plan: ScrubPlan, content: bytes) -> None:
+    """Scrub what comes from standard input by the fast engine, into `given`."""
+    plan = replace(plan, path=Path("-"), out=plan.path.with_name("given"))
+    stream = io.BytesIO(content)
+    asyncio.run(scrub(plan, home.decisions, home.sealer, lambda: NOW, engine=both.fast(plan), standard_input=stream))
+
+
+@pytest.mark.parametrize("rest", [UTF8_ROW, LATIN_ROW])
+def test_standard_input_that_was_misjudged_is_read_again(
+    tmp_path: Path, home: SmallHome, both: TwoEngines, rest: bytes
+) -> None:
+    in_file = a_plan(tmp_path, BEGINNING + rest, address_column="email")
+    asyncio.run(both.scrub(in_file, by_fast=False))
+    given(both, home, in_file, BEGINNING + rest)
+    by_reference, by_fast = (
+        [path.read_bytes() for path in rows_in(out)] for out in (tmp_path / "out", tmp_path / "given")
+    )
+    assert by_fast == by_reference
+
+
+def test_standard_input_that_cannot_be_cut_is_refused_as_the_reader_does(
+    tmp_path: Path, home: SmallHome, both: TwoEngines
+) -> None:
+    content = BEGINNING + b'2,"zoe@acme.example,open\n'
+    plan = a_plan(tmp_path, content, address_column="email")
+    with pytest.raises(InvalidList) as of_file:
+        asyncio.run(both.scrub(plan, by_fast=False))
+    with pytest.raises(InvalidList) as of_stream:
+        given(both, home, plan, content)
+    assert str(of_stream.value) == str(of_file.value).replace(str(plan.path), "-")
+
+
+def appended(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(FILLED)
+
+
+def overwritten(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(-len(FILLED), os.SEEK_END)
+        file.write(FILLED.replace(b"pat", b"kim"))
+
+
+def replaced_by_one_as_old(path: Path) -> None:
+    status = path.stat()
+    other = path.with_name("other.csv")
+    other.write_bytes(path.read_bytes().replace(b"pat", b"kim"))
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(path)
+
+
+def with_another_header(path: Path) -> None:
+    """In the same file, which is as large and as old as it was."""
+    status = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"id,mails,note\n")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [appended, overwritten, replaced_by_one_as_old, with_another_header])
+def test_a_list_that_changes_after_the_glance_is_refused(
+    tmp_path: Path, home: SmallHome, change: Callable[[Path], None]
+) -> None:
+    plan = a_plan(tmp_path, BEGINNING, address_column="email")
+    changes = [change]
+
+    async def change_the_list() -> None:
+        if changes:
+            changes.pop()(plan.path)
+
+    meddled = MeddledDecisions(home, before_heads=change_the_list)
+    engine = replace(engines_of_home(home, tmp_path / "cache").fast(plan), decider=meddled)
+    with pytest.raises(InvalidList, match=r"list\.csv:1: list: changed while it was being read$"):
+        asyncio.run(scrub(plan, meddled, home.sealer, lambda: NOW, engine=engine))
+    assert left_in(tmp_path) in (["list.csv"], ["cache", "list.csv"])
+
+
+def test_a_list_that_changes_between_two_runs_is_refused(tmp_path: Path) -> None:
+    home = SmallHome()
+    plan = a_plan(tmp_path, BEGINNING, address_column="email")
+    looks = []
+
+    async def change_list_and_ledger() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            await home.recording.opt_out("kim@acme.example", EVERYTHING, "form")
+            overwritten(plan.path)
+
+    meddled = MeddledDecisions(home, before_heads=change_list_and_ledger)
+    engine = replace(engines_of_home(home, tmp_path / "cache").fast(plan), decider=meddled)
+    with pytest.raises(InvalidList, match="changed while it was being read"):
+        asyncio.run(scrub(plan, meddled, home.sealer, lambda: NOW, engine=engine))
