@@ -16,10 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from jobs.scrub.c_library import begin_to_put_on_disk
 from prefcenter.domain.errors import InvalidList, PrefcenterError
 
 OWNER_ONLY = 0o600
 READ_BYTES = 1 << 20
+BEGIN_TO_PUT_ON_DISK_BYTES = 1 << 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class HashedFile:
         self._path = path
         self._digest = hashlib.sha256()
         self._size = 0
+        self._begun = 0
         self._is_abandoned = False
         self._file: BinaryIO = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb")
 
@@ -59,13 +62,16 @@ class HashedFile:
         """Where it is built; what is put beside it goes with it, whatever happens."""
         return self._path.parent
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: bytes | memoryview) -> None:
         """Take more bytes; libraries that close their files late may go on writing to one that was abandoned."""
         if self._is_abandoned:
             return
         self._file.write(content)
         self._digest.update(content)
         self._size += len(content)
+        if self._size - self._begun >= BEGIN_TO_PUT_ON_DISK_BYTES:
+            begin_to_put_on_disk(self._file.fileno(), self._begun, self._size - self._begun)
+            self._begun = self._size
 
     def finish(self) -> WrittenFile:
         """Put the file on disk."""

@@ -83,8 +83,8 @@ class Answers:
 
     def merged(self, one: Codes, other: Codes) -> Codes:
         """The states of addresses for which both columns tell records: those of the one and of the other together."""
-        both = np.flatnonzero((one > 0) & (other > 0))
         result = np.maximum(one, other)
+        both = np.flatnonzero(np.minimum(one, other))
         if not len(both):
             return result
         pairs = (one[both].astype(np.uint64) << np.uint64(32)) | other[both]
@@ -100,7 +100,7 @@ class Answers:
                 rows = [self._row(members) for members in self._members[len(self._table) :]]
                 self._table = np.concatenate([self._table, np.array(rows, np.uint16)])
             table = self._table
-        return table[states, variants]
+        return table.ravel().take(states * VARIANTS + variants)
 
     def of_consent(self, states: Codes, variants: NDArray[np.intp], *, is_given: bool) -> Answered:
         """The outcome of each address whose records hold consents, by whether one in force is its own."""

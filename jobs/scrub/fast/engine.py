@@ -15,6 +15,7 @@ from jobs.lists import ContactList, OpenList
 from jobs.lists.contacts import BlockSink, Found
 from jobs.lists.ndjson import NdjsonList
 from jobs.lists.parquet import ParquetList
+from jobs.scrub.c_library import keep_freed_memory
 from jobs.scrub.deciding import Decider, class_of_column
 from jobs.scrub.engine import HandedBack, Progress, ProgressReport
 from jobs.scrub.fast.answers import Asked
@@ -26,6 +27,7 @@ from jobs.scrub.fast.json_blocks import JsonBlocks
 from jobs.scrub.fast.run import AskedCells, Run, Wanted, blocks_under_way
 from jobs.scrub.fast.stamping import FastStamps
 from jobs.scrub.fast.verdicts import FastDecider, sent_since
+from jobs.scrub.fast.writing import BlockWriter
 from jobs.scrub.links import LinksOf, email_place
 from jobs.scrub.outputs import PartialDirectory
 from jobs.scrub.plan import ScrubPlan
@@ -67,17 +69,21 @@ class FastEngine:
     block_octets_max: int = MOST_BLOCK_MIB * MIB
     name: str = ENGINE
 
+    @property
+    def presumes(self) -> bool:
+        """Whether rows can be told alone, so that lists of UTF-8 are cut."""
+        return not (self.plan.audience_column or self.plan.dedupe or self.plan.business_domains)
+
     def cuts(self, contacts: ContactList) -> bool:
         """One file of text in an encoding of which ASCII is a part, or of Parquet, if its rows can be told alone.
 
         Links are added to delimited text only.
         """
-        plan = self.plan
-        if plan.audience_column or plan.dedupe or plan.business_domains:
+        if not self.presumes:
             return False
         if isinstance(contacts, OpenList):
             return contacts.encoding.name in ASCII_SUPERSETS
-        return not plan.links and isinstance(contacts, NdjsonList | ParquetList)
+        return not self.plan.links and isinstance(contacts, NdjsonList | ParquetList)
 
     async def decide_rows(
         self,
@@ -87,17 +93,18 @@ class FastEngine:
         progress: ProgressReport,
         stamps: Stamps | None = None,
     ) -> RowsResult:
+        keep_freed_memory()
         begun, sinks = cast(BeginsOutputs[BlockSink], contacts), None
         if partial is not None:
             sinks = OutputSinks(begun, partial, has_links=stamps is not None)
         wanted = Wanted.of(contacts.found)
         links = None if stamps is None else LinkColumn(FastStamps(stamps, self.digester), email_place(self.plan))
         run = Run(wanted, await self._asked_cells(contacts.found, at_ms), sinks, links)
-        async for block in run.decided(self._blocks(contacts).of(wanted.columns), self._threads):
-            if sinks is not None:
-                for output, part in block.parts.items():
-                    sinks[output].put(part.content)
-            progress(Progress(run.tally.read, block.bytes_read, contacts.size))
+        async with BlockWriter(sinks) as writer:
+            async for block in run.decided(self._blocks(contacts).of(wanted.columns), self._threads):
+                await writer.put(block.parts)
+                progress(Progress(run.tally.read, block.bytes_read, contacts.size))
+            await writer.written()
         files = {} if sinks is None else sinks.finish()
         run.tally.require_balance()
         return RowsResult(run.tally, run.valid_until_ms, files)

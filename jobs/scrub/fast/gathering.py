@@ -43,7 +43,7 @@ def gathered(
     changes: Sequence[Changes],
     blank: bytes = b"",
     further: Sequence[bytes] | None = None,
-) -> tuple[bytes, int]:
+) -> tuple[bytes | memoryview, int]:
     """The records that are taken, in their order, and how many they are.
 
     `changes` are by kind of record; `blank` stands in blanked cells. `further` is added to each that is taken, behind
@@ -68,7 +68,7 @@ def gathered(
         records.octets, records.begins, records.ends, records.text_ends, records.starts, records.stops, kinds, numbers,
         taken, is_changed, added.octets, added.offsets, blanked, np.frombuffer(blank, np.uint8), out,
     )  # fmt: skip
-    return out[:size].tobytes(), rows
+    return out[:size].data, rows
 
 
 @compiled

@@ -40,9 +40,13 @@ class Records:
 
     def cells(self, wanted: int, rows: Numbers, decode: Callable[[bytes], str] = decoded_utf8) -> Cells:
         """The cells of a wanted column in some records; those that are woven stand unwoven behind the block."""
-        how = self.written[wanted][rows]
-        inner = (how == QUOTED).astype(np.int64)
-        starts, stops = self.starts[wanted][rows] + inner, self.stops[wanted][rows] - inner
+        how, starts, stops = self.written[wanted], self.starts[wanted], self.stops[wanted]
+        if len(rows) < len(self):
+            how, starts, stops = how.take(rows), starts.take(rows), stops.take(rows)
+        if not how.any():
+            return Cells(self.octets, starts, stops, decode)
+        inner = how == QUOTED
+        starts, stops = starts + inner, stops - inner
         stops = np.where(how >= EMPTY, starts, stops)
         woven = np.flatnonzero(how == WOVEN)
         if not len(woven):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +66,7 @@ class FastDecider:
         self._snapshot = snapshot
         self._sent_to = sent_to
         self._keys = digester.vector_keys()
-        self._read_once = lru_cache(REMEMBERED_CELLS)(self._read)
+        self._remembered: dict[str, Sequence[int]] = {}
         cell = Cell(asked.purpose, asked.channel)
         self._consents = snapshot.consents_to(cell)
         # Whatever is not plain is asked about, whichever record it was that was found.
@@ -136,7 +135,8 @@ class FastDecider:
         for key, rules in self._pairs(DigestKind.MAILBOX):
             digests = self._keys[key].digests(plain.mailboxes[rules])
             states = self.answers.merged(states, self._found((DigestKind.MAILBOX, key, rules), digests))
-            states[self._sent_to.find(digests) > 0] = self.answers.asking
+            if len(self._sent_to):
+                states[self._sent_to.find(digests) > 0] = self.answers.asking
         return states
 
     def _pairs(self, kind: DigestKind) -> Sequence[tuple[int, int]]:
@@ -148,8 +148,10 @@ class FastDecider:
     def _found(self, family: Family, digests: DigestArray) -> Codes:
         """The states of records that stand under just this kind, key and rules version, or are not plain."""
         found = self._snapshot.find(digests)
-        is_of_family = np.array([of_state in (None, family) for of_state in self._family_of_state])
-        return np.where(is_of_family[found], found, np.uint32(0))
+        is_of_other = np.array([of_state not in (None, family) for of_state in self._family_of_state])
+        if is_of_other.any():
+            found[is_of_other.take(found)] = 0
+        return found
 
     def _with_hashes(self, plain: PlainEmails, states: Codes) -> Codes:
         """The states with those of vendors' hashes, of each address as it is written and of mailboxes that differ."""
@@ -200,22 +202,30 @@ class FastDecider:
         return codes
 
     def _of_others(self, cells: Cells, stated: Classes) -> Answered:
-        """Read each different cell by the parsers."""
+        """Read each different cell by the parsers, unless that was done a short while ago."""
         first, like = cells.distinct()
-        read = [self._read_once(cells.text(row)) for row in first.tolist()]
-        states = self._states_of([address for address in read if isinstance(address, Address)])
-        codes = np.empty((len(read), len(STATED)), np.uint16)
-        parsed = 0
-        for index, address in enumerate(read):
-            if isinstance(address, Address):
-                state = states[parsed : parsed + 1]
-                parsed += 1
-                variants = 2 * np.arange(len(STATED)) + address.may_be_business
-                codes[index] = self.answers.of(np.repeat(state, len(STATED)), variants)
-            else:
-                codes[index] = address
-        codes[codes == LOOK_FOR_CONSENT] = ASK
-        return codes[like, stated]
+        texts = [cells.text(row) for row in first.tolist()]
+        known = {text: codes for text in texts if (codes := self._remembered.get(text)) is not None}
+        read = self._read_now([text for text in texts if text not in known])
+        if len(self._remembered) + len(read) > REMEMBERED_CELLS:
+            self._remembered = {}
+        self._remembered.update(read)
+        known |= read
+        return np.array([known[text] for text in texts], np.uint16)[like, stated]
+
+    def _read_now(self, texts: Sequence[str]) -> dict[str, Sequence[int]]:
+        """The outcomes of each text, by what may be stated of it."""
+        read = [self._read(text) for text in texts]
+        states = iter(self._states_of([address for address in read if isinstance(address, Address)]))
+        return {
+            text: self._stated(address, next(states)) if isinstance(address, Address) else [address] * len(STATED)
+            for text, address in zip(texts, read, strict=True)
+        }
+
+    def _stated(self, address: Address, state: np.uint32) -> Sequence[int]:
+        variants = 2 * np.arange(len(STATED)) + address.may_be_business
+        codes = self.answers.of(np.full(len(STATED), state), variants)
+        return [ASK if code == LOOK_FOR_CONSENT else code for code in codes.tolist()]
 
     def _read(self, text: str) -> Address | int:
         """The address in a cell, or the code of a cell without one."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 from prefcenter.domain.address.plain import plain_parts
 from prefcenter.domain.errors import InvalidAddress
 
+NO_ADDRESS = "is not an email address"
+
 
 def validated(bare: str) -> tuple[str, str]:
     """Local part (NFC, minimally quoted) and ASCII lower-case domain of an address."""
+    if "@" not in bare:
+        # The library says so too, after looking at every character.
+        raise InvalidAddress(NO_ADDRESS)
     return plain_parts(bare) or validated_by_library(bare)
 
 
@@ -33,7 +38,7 @@ def validated_by_library(bare: str) -> tuple[str, str]:
             globally_deliverable=True,
         )
     except ValueError:
-        raise InvalidAddress("is not an email address") from None
+        raise InvalidAddress(NO_ADDRESS) from None
     return valid.local_part, valid.ascii_domain
 
 
