@@ -25,6 +25,14 @@ def compiled(function: Function) -> Function:
         return cast(Function, numba.njit(nogil=True)(function))
 
 
+def inlined(function: Function) -> Function:
+    """A function for compiled ones of the same file to call from their loops, which becomes part of each of them.
+
+    A call would put every word of every array on the stack.
+    """
+    return cast(Function, numba.njit(inline="always")(function))
+
+
 def tell_of_compiling(tell: Callable[[], object]) -> None:
     """Call something when the first function has to be compiled in this process, for it and the rest take seconds."""
     _register("numba:compile", _FirstOnly(tell))

@@ -6,8 +6,10 @@ suite holds this against both. A cell that is not surely plain is left to the pa
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ from jobs.scrub.fast.alias_tables import HASH_FACTOR, HASH_START, NOWHERE, Alias
 from jobs.scrub.fast.cells import Cells, Numbers, Octets
 from prefcenter.domain.address.plain import MAX_PLAIN_CHARACTERS, SPECIAL_USE_LABELS
 from prefcenter.domain.digest import DigestKind
-from prefcenter.security.compiled import compiled
+from prefcenter.security.compiled import compiled, inlined
 from prefcenter.security.vector_digests import Forms
 
 MOST_ADDED_OCTETS = 64
@@ -26,30 +28,22 @@ MARKS = "_!#$%&'*+/=?^{|}~`"
 _EXACT, _MAILBOX, _DOMAIN = int(DigestKind.EXACT), int(DigestKind.MAILBOX), int(DigestKind.DOMAIN)
 
 OTHER, LETTER, DIGIT, DASH, ATEXT, PERIOD, AT_SIGN = range(7)
-"""Classes of characters, as the places in a row of `STEPS`."""
+"""Classes of characters."""
 
-ATOM_START, ATOM, FIRST_START, FIRST, FIRST_DASH, LABEL_START, LETTERS, MIXED, LABEL_DASH, REFUSED = range(10)
-"""How far an address has been read: local part, first label of the domain, further labels; `LETTERS` may be the end."""
-
-_NEXT = {
-    ATOM_START: {LETTER: ATOM, DIGIT: ATOM, DASH: ATOM, ATEXT: ATOM},
-    ATOM: {LETTER: ATOM, DIGIT: ATOM, DASH: ATOM, ATEXT: ATOM, PERIOD: ATOM_START, AT_SIGN: FIRST_START},
-    FIRST_START: {LETTER: FIRST, DIGIT: FIRST},
-    FIRST: {LETTER: FIRST, DIGIT: FIRST, DASH: FIRST_DASH, PERIOD: LABEL_START},
-    FIRST_DASH: {LETTER: FIRST, DIGIT: FIRST},
-    LABEL_START: {LETTER: LETTERS, DIGIT: MIXED},
-    LETTERS: {LETTER: LETTERS, DIGIT: MIXED, DASH: LABEL_DASH, PERIOD: LABEL_START},
-    MIXED: {LETTER: MIXED, DIGIT: MIXED, DASH: LABEL_DASH, PERIOD: LABEL_START},
-    LABEL_DASH: {LETTER: MIXED, DIGIT: MIXED},
-    REFUSED: {},
+CLASSES = 7
+_ALNUM = (LETTER, DIGIT)
+_BEFORE_IN_LOCAL = {read: (*_ALNUM, DASH, ATEXT, PERIOD) for read in (*_ALNUM, DASH, ATEXT)} | {
+    PERIOD: (*_ALNUM, DASH, ATEXT)
 }
-CLASSES_A_STATE = 8
-"""A row of the table: states are told by where their rows begin, so that a step is one addition and one look."""
+_BEFORE_IN_DOMAIN = {read: (*_ALNUM, DASH, PERIOD) for read in _ALNUM} | {read: _ALNUM for read in (DASH, PERIOD)}
+"""What may stand before a character of a class; either part begins as if after a period."""
 
-STEPS = np.array(
-    [CLASSES_A_STATE * _NEXT[at].get(read, REFUSED) for at in range(10) for read in range(CLASSES_A_STATE)], np.uint8
-)
-ENDED = CLASSES_A_STATE * LETTERS
+
+def _refused(before_in: Mapping[int, Sequence[int]]) -> Octets:
+    """Whether one class may not follow another, by `CLASSES * before + read`."""
+    pairs = product(range(CLASSES), repeat=2)
+    return np.array([before not in before_in.get(read, ()) for before, read in pairs], np.uint8)
+
 
 _UNREAD, _PLAIN, _BLANK = range(3)
 
@@ -110,11 +104,12 @@ def differing_rows(forms: Forms, others: Forms) -> Numbers:
 
 
 class _Syntax(NamedTuple):
-    """The syntax of plain addresses: the class of each byte, its lower case, how to read on, refused last labels."""
+    """The syntax of plain addresses: the class of each byte, its lower case, refused neighbours and last labels."""
 
     classes: Octets
     lowered: Octets
-    steps: Octets
+    refused_in_local: Octets
+    refused_in_domain: Octets
     labels: Octets
     label_ends: Numbers
 
@@ -124,7 +119,8 @@ def _syntax() -> _Syntax:
     labels = Forms.of([label.encode("ascii") for label in sorted(SPECIAL_USE_LABELS)])
     classes = np.array([_class_of(chr(octet)) for octet in range(256)], np.uint8)
     lowered = np.arange(256, dtype=np.uint8) | np.where(classes == LETTER, CASE_BIT, 0).astype(np.uint8)
-    return _Syntax(classes, lowered, STEPS, labels.octets, labels.offsets)
+    refused = map(_refused, (_BEFORE_IN_LOCAL, _BEFORE_IN_DOMAIN))
+    return _Syntax(classes, lowered, *refused, labels.octets, labels.offsets)
 
 
 def _class_of(character: str) -> int:
@@ -171,24 +167,42 @@ def _exacts(
     return count
 
 
-@compiled
+@inlined
 def _exact(octets: Octets, start: int, end: int, syntax: _Syntax, out: Octets, place: int) -> int:
-    """Copy an address in lower case and give the place of its `@`; -1 where it is not plain."""
-    at, label, reading = start, start, np.uint8(CLASSES_A_STATE * ATOM_START)
-    moved = place - start
-    for source in range(start, end):
-        octet = octets[source]
-        read = syntax.classes[octet]
-        reading = syntax.steps[reading + read]
-        at = source if read == AT_SIGN else at
-        label = source + 1 if read == PERIOD else label
-        out[moved + source] = syntax.lowered[octet]
-    if reading != ENDED or _is_special(out, moved + label, moved + end, syntax.labels, syntax.label_ends):
+    """Copy an address in lower case and give the place of its `@`; -1 where it is not plain.
+
+    Only neighbours are compared, so that no character has to wait for what came of the one before.
+    """
+    moved, source, last = np.uint64(place) - np.uint64(start), np.uint64(start), np.uint64(end)
+    before, refused = np.uint64(PERIOD), np.uint8(0)
+    while source < last:
+        read = np.uint64(syntax.classes[octets[source]])
+        out[moved + source] = syntax.lowered[octets[source]]
+        if read == AT_SIGN:
+            break
+        refused |= syntax.refused_in_local[np.uint64(CLASSES) * before + read]
+        before = read
+        source += np.uint64(1)
+    if refused or before == PERIOD:
         return -1
-    return moved + at
+    at = dot = mixed = source
+    before = np.uint64(PERIOD)
+    for source in range(at + np.uint64(1), last):
+        read = np.uint64(syntax.classes[octets[source]])
+        out[moved + source] = syntax.lowered[octets[source]]
+        refused |= syntax.refused_in_domain[np.uint64(CLASSES) * before + read]
+        dot = source if read == PERIOD else dot
+        mixed = source if read == DIGIT or read == DASH else mixed
+        before = read
+    if refused or before != LETTER or dot == at or mixed > dot:
+        return -1
+    label = np.int64(moved + dot) + 1
+    if _is_special(out, label, np.int64(moved + last), syntax.labels, syntax.label_ends):
+        return -1
+    return np.int64(moved + at)
 
 
-@compiled
+@inlined
 def _is_special(octets: Octets, start: int, end: int, labels: Octets, label_ends: Numbers) -> bool:
     for number in range(label_ends.size - 1):
         first = label_ends[number]
