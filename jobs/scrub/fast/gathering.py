@@ -17,7 +17,7 @@ from jobs.scrub.tally import Output
 from prefcenter.security.compiled import compiled
 from prefcenter.security.vector_digests import Forms
 
-Taken: TypeAlias = NDArray[np.bool_]
+Flags: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,61 +49,65 @@ def gathered(
     `changes` are by kind of record; `blank` stands in blanked cells. `further` is added to each that is taken, behind
     what is added to its kind.
     """
-    taken = np.array([each.is_taken for each in changes], np.bool_)[kinds]
-    if not taken.any():
-        return b"", 0
+    taken = np.array([each.is_taken for each in changes], np.bool_)
     blanked = np.zeros((len(changes), len(records.starts)), np.bool_)
     for kind, each in enumerate(changes):
         blanked[kind, list(each.blanked)] = True
     numbers, texts = kinds, [each.added for each in changes]
     if further is not None:
+        rows = np.flatnonzero(taken.take(kinds))
         numbers = np.zeros(len(kinds), np.int64)
-        numbers[taken] = np.arange(len(further))
-        texts = [texts[kind] + more for kind, more in zip(kinds[taken].tolist(), further, strict=True)]
+        numbers[rows] = np.arange(len(further))
+        texts = [texts[kind] + more for kind, more in zip(kinds[rows].tolist(), further, strict=True)]
     added = Forms.of(texts)
-    is_changed = np.asarray(blanked.any(axis=1))[kinds] | (np.diff(added.offsets) > 0)[numbers]
-    room = _room(records.begins, records.ends, kinds, numbers, taken, added.offsets, blanked, len(blank))
+    is_blanked = np.asarray(blanked.any(axis=1))
+    count, room = _room(records.begins, records.ends, kinds, numbers, taken, added.offsets, blanked, len(blank))
+    if not count:
+        return b"", 0
     out = np.empty(room, np.uint8)
-    size, rows = _gather(
+    size = _gather(
         records.octets, records.begins, records.ends, records.text_ends, records.starts, records.stops, kinds, numbers,
-        taken, is_changed, added.octets, added.offsets, blanked, np.frombuffer(blank, np.uint8), out,
+        taken, is_blanked, added.octets, added.offsets, blanked, np.frombuffer(blank, np.uint8), out,
     )  # fmt: skip
-    return out[:size].data, rows
+    return out[:size].data, count
 
 
 @compiled
 def _room(
-    begins: Numbers, ends: Numbers, kinds: Kinds, numbers: Numbers, taken: Taken, offsets: Numbers, blanked: Taken,
+    begins: Numbers, ends: Numbers, kinds: Kinds, numbers: Numbers, taken: Flags, offsets: Numbers, blanked: Flags,
     blank_size: int,
-) -> int:  # fmt: skip
-    room = 0
+) -> tuple[int, int]:  # fmt: skip
+    """How many records are taken, and how many bytes they come to at most."""
+    count, room = 0, 0
     for row in range(ends.size):
-        if taken[row]:
+        if taken[kinds[row]]:
+            count += 1
             room += ends[row] - begins[row] + offsets[numbers[row] + 1] - offsets[numbers[row]]
             for column in range(blanked.shape[1]):
                 room += blank_size * blanked[kinds[row], column]
-    return room
+    return count, room
 
 
 @compiled
 def _gather(
     octets: Octets, begins: Numbers, ends: Numbers, text_ends: Numbers, starts: Numbers, stops: Numbers,
-    kinds: Kinds, numbers: Numbers, taken: Taken, is_changed: Taken, added: Octets, offsets: Numbers, blanked: Taken,
+    kinds: Kinds, numbers: Numbers, taken: Flags, is_blanked: Flags, added: Octets, offsets: Numbers, blanked: Flags,
     blank: Octets, out: Octets,
-) -> tuple[int, int]:  # fmt: skip
-    place, row, count = 0, 0, 0
+) -> int:  # fmt: skip
+    place, row = 0, 0
     while row < ends.size:
-        if not taken[row]:
+        kind, number, start = kinds[row], numbers[row], begins[row]
+        if not taken[kind]:
             row += 1
             continue
-        kind, number, start = kinds[row], numbers[row], begins[row]
-        if not is_changed[row]:
+        if not is_blanked[kind] and offsets[number] == offsets[number + 1]:
             # Neighbours that stay as they are are one piece.
-            end = begins[row]
-            while row < ends.size and taken[row] and not is_changed[row] and begins[row] == end:
+            end = start
+            while row < ends.size and begins[row] == end and taken[kinds[row]] and not is_blanked[kinds[row]]:
+                if offsets[numbers[row]] < offsets[numbers[row] + 1]:
+                    break
                 end = ends[row]
                 row += 1
-                count += 1
             place = _copy(octets, start, end, out, place)
             continue
         while True:
@@ -117,12 +121,11 @@ def _gather(
         place = _copy(added, offsets[number], offsets[number + 1], out, place)
         place = _copy(octets, text_ends[row], ends[row], out, place)
         row += 1
-        count += 1
-    return place, count
+    return place
 
 
 @compiled
-def _next_blanked(starts: Numbers, stops: Numbers, row: int, blanked: Taken, place: int) -> int:
+def _next_blanked(starts: Numbers, stops: Numbers, row: int, blanked: Flags, place: int) -> int:
     """The first cell to blank that begins at a place or later and holds anything; -1 where there is none."""
     first = -1
     for column in range(blanked.size):

@@ -45,10 +45,11 @@ class Records:
             how, starts, stops = how.take(rows), starts.take(rows), stops.take(rows)
         if not how.any():
             return Cells(self.octets, starts, stops, decode)
-        inner = how == QUOTED
-        starts, stops = starts + inner, stops - inner
-        stops = np.where(how >= EMPTY, starts, stops)
-        woven = np.flatnonzero(how == WOVEN)
+        starts, stops = starts.copy(), stops.copy()
+        quoted, woven, empty = (np.flatnonzero(mask) for mask in (how == QUOTED, how == WOVEN, how >= EMPTY))
+        starts[quoted] += 1
+        stops[quoted] -= 1
+        stops[empty] = starts[empty]
         if not len(woven):
             return Cells(self.octets, starts, stops, decode)
         texts = [self.unwoven(self.octets[starts[row] : stops[row]].tobytes()) for row in woven.tolist()]

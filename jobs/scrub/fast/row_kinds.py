@@ -42,13 +42,13 @@ class RowKinds:
 def _distinct(codes: Sequence[Answered]) -> tuple[list[tuple[int, ...]], Kinds]:
     """The combinations of codes that rows have, and for each row which of them it has."""
     met: list[tuple[int, ...]] = [()]
-    like = np.zeros(len(codes[0]), np.int64)
+    like = np.zeros(1, np.int64)
     for column in codes:
         width = int(column.max(initial=0)) + 1
-        pairs = like * width + column
+        pairs = like * width + column if len(met) > 1 else column
         numbers = np.bincount(pairs)
         found = np.flatnonzero(numbers)
         numbers[found] = np.arange(len(found))
-        like = numbers[pairs]
+        like = numbers.take(pairs)
         met = [(*met[pair // width], pair % width) for pair in found.tolist()]
     return met, like
