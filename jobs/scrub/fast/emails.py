@@ -32,10 +32,10 @@ OTHER, LETTER, DIGIT, DASH, ATEXT, PERIOD, AT_SIGN = range(7)
 
 CLASSES = 7
 _ALNUM = (LETTER, DIGIT)
-_BEFORE_IN_LOCAL = {read: (*_ALNUM, DASH, ATEXT, PERIOD) for read in (*_ALNUM, DASH, ATEXT)} | {
+_BEFORE_IN_LOCAL = dict.fromkeys((*_ALNUM, DASH, ATEXT), (*_ALNUM, DASH, ATEXT, PERIOD)) | {
     PERIOD: (*_ALNUM, DASH, ATEXT)
 }
-_BEFORE_IN_DOMAIN = {read: (*_ALNUM, DASH, PERIOD) for read in _ALNUM} | {read: _ALNUM for read in (DASH, PERIOD)}
+_BEFORE_IN_DOMAIN = dict.fromkeys(_ALNUM, (*_ALNUM, DASH, PERIOD)) | dict.fromkeys((DASH, PERIOD), _ALNUM)
 """What may stand before a character of a class; either part begins as if after a period."""
 
 
@@ -192,7 +192,7 @@ def _exact(octets: Octets, start: int, end: int, syntax: _Syntax, out: Octets, p
         out[moved + source] = syntax.lowered[octets[source]]
         refused |= syntax.refused_in_domain[np.uint64(CLASSES) * before + read]
         dot = source if read == PERIOD else dot
-        mixed = source if read == DIGIT or read == DASH else mixed
+        mixed = source if read in (DIGIT, DASH) else mixed
         before = read
     if refused or before != LETTER or dot == at or mixed > dot:
         return -1

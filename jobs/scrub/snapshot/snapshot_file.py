@@ -11,6 +11,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -33,7 +34,7 @@ from prefcenter.services.checkpoint import heads_as_json, heads_from_json
 
 SNAPSHOT_FORMAT = "prefcenter-snapshot/2"
 SEAL_LABEL = "scrub snapshot"
-READ_BYTES = 1 << 20
+READ_BYTES = 1 << 24
 FOOTER = struct.Struct(f"<QQ{MAC_BYTES}s")
 """Length of the description, number of the key, MAC; the last bytes of the file."""
 
@@ -128,12 +129,17 @@ def _by_cell(part: Entries, cells: int) -> Iterator[tuple[int, Entries]]:
 
 def open_snapshot(path: Path, controller: str, sealer: Sealer) -> Snapshot:
     """Map a snapshot file into memory. Raises UnusableSnapshot, and FileNotFoundError where there is none."""
-    with path.open("rb") as file:
+    with path.open("rb") as file, ThreadPoolExecutor(1, thread_name_prefix="prefcenter-snapshot") as hashing:
         try:
-            document = _read_description(file, sealer)
+            document, size = _read_description(file, sealer)
             if document["format"] != SNAPSHOT_FORMAT or document["controller"] != controller:
                 raise UnusableSnapshot
+            sha256 = hashing.submit(_hash_of, file, size)
             snapshot = _mapped(file, document)
+            require_order(snapshot)
+            # Nothing else is asked of arrays before it is known that they are those that were written.
+            if sha256.result() != document["sha256"]:
+                raise UnusableSnapshot
         except (KeyError, ValueError, TypeError, struct.error, OSError):
             raise UnusableSnapshot from None
     require_known_answers(snapshot, [(bytes.fromhex(digest), code) for digest, code in document["known"]])
@@ -141,14 +147,19 @@ def open_snapshot(path: Path, controller: str, sealer: Sealer) -> Snapshot:
 
 
 def require_known_answers(snapshot: Snapshot, known: KnownAnswers) -> None:
-    """Raise UnusableSnapshot unless the tables are in order, and the base tells what is known and nothing besides."""
+    """Raise UnusableSnapshot unless the base tells what is known and nothing besides."""
     digests = DigestArray.of([digest for digest, _ in known])
     absent = DigestArray(~digests.high, ~digests.low)
     told = zip(snapshot.base.find(digests).tolist(), known, strict=True)
     is_right = all(found == code or snapshot.states[found] == UNTOLD for found, (_, code) in told)
+    if not is_right or snapshot.base.find(absent).any():
+        raise UnusableSnapshot
+
+
+def require_order(snapshot: Snapshot) -> None:
+    """Raise UnusableSnapshot unless the digests of each table ascend."""
     tables = [snapshot.base, *(consents.rows for consents in snapshot.consents.values())]
-    are_sorted = all(table.is_sorted() for table in tables)
-    if not (is_right and are_sorted and not snapshot.base.find(absent).any()):
+    if not all(table.is_sorted() for table in tables):
         raise UnusableSnapshot
 
 
@@ -225,7 +236,8 @@ def _description(contents: Contents, rooms: Sequence[int], count: int, consents:
     }
 
 
-def _read_description(file: IO[bytes], sealer: Sealer) -> Mapping[str, Any]:
+def _read_description(file: IO[bytes], sealer: Sealer) -> tuple[Mapping[str, Any], int]:
+    """What the arrays mean, under its MAC, and how many bytes they take."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - FOOTER.size))
     length, key, mac = FOOTER.unpack(file.read(FOOTER.size))
@@ -233,18 +245,16 @@ def _read_description(file: IO[bytes], sealer: Sealer) -> Mapping[str, Any]:
     description = file.read(length)
     if not sealer.holds(key, mac, SEAL_LABEL, description):
         raise UnusableSnapshot
-    document: Mapping[str, Any] = json.loads(description)
-    if document["sha256"] != _hash_of(file, size - FOOTER.size - length):
-        raise UnusableSnapshot
-    return document
+    return json.loads(description), size - FOOTER.size - length
 
 
 def _hash_of(file: IO[bytes], size: int) -> str:
-    digest = hashlib.sha256()
-    file.seek(0)
-    while size and (chunk := file.read(min(size, READ_BYTES))):
-        digest.update(chunk)
-        size -= len(chunk)
+    """The hash of the first bytes of a file, in whose other uses this does not meddle."""
+    digest, place = hashlib.sha256(), 0
+    buffer = memoryview(bytearray(min(size, READ_BYTES)))
+    while place < size and (read := os.preadv(file.fileno(), [buffer[: size - place]], place)):
+        digest.update(buffer[:read])
+        place += read
     return digest.hexdigest()
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobs.scrub.snapshot.export import SnapshotKeeper
 from jobs.scrub.snapshot.snapshot import Snapshot
-from jobs.scrub.snapshot.snapshot_file import UnusableSnapshot, open_snapshot, require_known_answers
+from jobs.scrub.snapshot.snapshot_file import UnusableSnapshot, open_snapshot, require_known_answers, require_order
 from jobs.scrub.snapshot.spill import STATE_ENTRY, Spilled, digests_of
 from jobs.scrub.snapshot.table import DigestTable
 from prefcenter.domain.address import parse
@@ -129,7 +129,7 @@ def test_a_table_that_is_out_of_order_is_noticed(home: SmallHome, cache: Path) -
     swapped = DigestTable(DigestArray(high, digests.low), codes)
     faulty = Snapshot(whole.heads, whole.states, swapped, whole.consents, whole.exported_at)
     with pytest.raises(UnusableSnapshot):
-        require_known_answers(faulty, [])
+        require_order(faulty)
 
 
 def test_a_wrong_answer_to_what_is_known_is_noticed(home: SmallHome, cache: Path) -> None:
