@@ -119,8 +119,8 @@ def _syntax() -> _Syntax:
     labels = Forms.of([label.encode("ascii") for label in sorted(SPECIAL_USE_LABELS)])
     classes = np.array([_class_of(chr(octet)) for octet in range(256)], np.uint8)
     lowered = np.arange(256, dtype=np.uint8) | np.where(classes == LETTER, CASE_BIT, 0).astype(np.uint8)
-    refused = map(_refused, (_BEFORE_IN_LOCAL, _BEFORE_IN_DOMAIN))
-    return _Syntax(classes, lowered, *refused, labels.octets, labels.offsets)
+    in_local, in_domain = _refused(_BEFORE_IN_LOCAL), _refused(_BEFORE_IN_DOMAIN)
+    return _Syntax(classes, lowered, in_local, in_domain, labels.octets, labels.offsets)
 
 
 def _class_of(character: str) -> int:
@@ -187,19 +187,19 @@ def _exact(octets: Octets, start: int, end: int, syntax: _Syntax, out: Octets, p
         return -1
     at = dot = mixed = source
     before = np.uint64(PERIOD)
-    for source in range(at + np.uint64(1), last):
+    source += np.uint64(1)
+    while source < last:
         read = np.uint64(syntax.classes[octets[source]])
         out[moved + source] = syntax.lowered[octets[source]]
         refused |= syntax.refused_in_domain[np.uint64(CLASSES) * before + read]
         dot = source if read == PERIOD else dot
         mixed = source if read in (DIGIT, DASH) else mixed
         before = read
+        source += np.uint64(1)
     if refused or before != LETTER or dot == at or mixed > dot:
         return -1
-    label = np.int64(moved + dot) + 1
-    if _is_special(out, label, np.int64(moved + last), syntax.labels, syntax.label_ends):
-        return -1
-    return np.int64(moved + at)
+    label, behind = int(np.int64(moved + dot)) + 1, int(np.int64(moved + last))
+    return -1 if _is_special(out, label, behind, syntax.labels, syntax.label_ends) else int(np.int64(moved + at))
 
 
 @inlined
