@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -12,6 +13,9 @@ from jobs.scrub.engine import RowEngine
 from jobs.scrub.fast.choice import MEMORY_MIB, EngineChoice, octets_at_hand, pays
 from prefcenter.services.controller import ControllerServices
 from prefcenter.settings import Settings
+
+ONE_THREAD_OF_ALGEBRA = "OPENBLAS_NUM_THREADS", "1"
+"""NumPy's library of linear algebra, which nothing here calls, otherwise begins with threads that wait in a loop."""
 
 COMPILING = "compiling the fast engine; this takes some seconds, once"
 
@@ -31,6 +35,7 @@ async def chosen_engine(
         octets = octets_at_hand(plan.paths, standard_input)
         if not await pays(octets, found.policy.controller, found.store, settings.snapshots):
             return None
+    os.environ.setdefault(*ONE_THREAD_OF_ALGEBRA)
     from jobs.scrub.fast.engine import FastEngine
     from prefcenter.security.compiled import tell_of_compiling
 
