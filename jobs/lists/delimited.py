@@ -19,10 +19,11 @@ KNOWN_MAX = 4_096
 
 @dataclass(frozen=True, slots=True)
 class DelimitedBatch:
-    """Records of a list in which a row has `width` cells."""
+    """Records of a list in which a row has `width` cells and usually ends with `line_end`."""
 
     records: Sequence[RawRecord]
     width: int
+    line_end: str = "\n"
 
     def __len__(self) -> int:
         return len(self.records)
@@ -35,11 +36,10 @@ class DelimitedBatch:
         *others, last = self.records
         if last.terminator:
             return self
-        end = others[-1].terminator if others else "\n"
-        return DelimitedBatch([*others, last._replace(terminator=end)], self.width)
+        return DelimitedBatch([*others, last._replace(terminator=self.line_end)], self.width, self.line_end)
 
 
-def batches_of(records: Iterator[RawRecord], width: int) -> Iterator[DelimitedBatch]:
+def batches_of(records: Iterator[RawRecord], width: int, line_end: str) -> Iterator[DelimitedBatch]:
     """Records in batches, short ones where records are long."""
     batch: list[RawRecord] = []
     characters = 0
@@ -47,10 +47,10 @@ def batches_of(records: Iterator[RawRecord], width: int) -> Iterator[DelimitedBa
         batch.append(record)
         characters += len(record.text)
         if len(batch) == BATCH_ROWS or characters >= BATCH_CHARACTERS:
-            yield DelimitedBatch(batch, width)
+            yield DelimitedBatch(batch, width, line_end)
             batch, characters = [], 0
     if batch:
-        yield DelimitedBatch(batch, width)
+        yield DelimitedBatch(batch, width, line_end)
 
 
 class DelimitedSink:

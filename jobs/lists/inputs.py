@@ -28,22 +28,31 @@ def open_lists(
 ) -> Iterator[ContactList]:
     """Open lists to be read as one, in this order. Raises InvalidList for what cannot be read, or not as one.
 
-    With `presume` only the beginning of a single list of text is looked at, where that is UTF-8; `surveyed` looks at
-    the rest of it.
+    With `presume` only the beginnings of lists of text are looked at, where all of them are UTF-8; `surveyed` looks at
+    the rest.
     """
     with ExitStack() as contents:
-        places = expanded(paths)
-        presume = presume and len(places) == 1
         lists = [
             _opened(contents.enter_context(list_content(path, standard_input)), sought, presume=presume)
-            for path in places
+            for path in expanded(paths)
         ]
-        require_alike(lists)
-        yield lists[0] if len(lists) == 1 else SeveralLists(lists)
+        if not all(isinstance(contacts, OpenList) and contacts.is_presumed for contacts in lists):
+            lists = [_surveyed(contacts, sought) for contacts in lists]
+        yield _as_one(lists)
+
+
+def _as_one(lists: Sequence[ContactList]) -> ContactList:
+    require_alike(lists)
+    return lists[0] if len(lists) == 1 else SeveralLists(lists)
 
 
 def surveyed(contacts: ContactList, sought: Sought) -> ContactList:
     """A list as it is when all of it was looked at. Raises InvalidList as opening it does."""
+    lists = contacts.lists if isinstance(contacts, SeveralLists) else [contacts]
+    return _as_one([_surveyed(each, sought) for each in lists])
+
+
+def _surveyed(contacts: ContactList, sought: Sought) -> ContactList:
     if isinstance(contacts, OpenList) and contacts.is_presumed:
         return open_text(contacts.content, sought)
     return contacts

@@ -54,13 +54,14 @@ class OpenList:
     """A list whose encoding, dialect, header and columns are known.
 
     `prologue` is the text before the header or the first row (Excel's `sep=` line, blank lines); `width` is the number
-    of cells that a row must have; `bytes_read` grows while rows are read.
+    of cells that a row must have; `line_end` is that of the first record; `bytes_read` grows while rows are read.
     """
 
     dialect: Dialect
     prologue: str
     header: RawRecord | None
     width: int
+    line_end: str
     found: Found
     _source: _Source
     _records_before_rows: int
@@ -153,7 +154,7 @@ class OpenList:
 
     def batches(self) -> Iterator[DelimitedBatch]:
         """The rows in batches, short ones where rows are long."""
-        return batches_of(self.records(), self.width)
+        return batches_of(self.records(), self.width, self.line_end)
 
     def sink(self, file: OutputFile, added: Sequence[str]) -> DelimitedSink:
         """Begin an output as the list begins, with these headings added to its header."""
@@ -256,6 +257,7 @@ def _opened(
         prologue=dialect.declaration + "".join(record.whole for record in sample[: header_at or 0]),
         header=header,
         width=usual_width(sample) if header is None else len(header.cells),
+        line_end=next((record.terminator for record in sample if record.terminator), "\n"),
         found=found.with_headings(None if header is None else [stripped(cell) for cell in header.cells]),
         _source=source,
         _records_before_rows=0 if header_at is None else header_at + 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -16,6 +17,8 @@ from jobs.scrub.fast.row_kinds import Kinds
 from jobs.scrub.fast.stamping import FastStamps
 from jobs.scrub.rows import DecidedRow
 from jobs.scrub.tally import Output
+
+LINE_ENDS = b"\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,16 @@ class Blocks(Protocol):
         """Blocks with the cells of these columns, each named once. Raises HandedBack for what is not to be cut."""
 
 
+@dataclass(frozen=True, slots=True)
+class SeveralBlocks:
+    """Lists that are read as one, one after the other."""
+
+    lists: Sequence[Blocks]
+
+    def of(self, columns: Sequence[int]) -> Iterator[Block]:
+        return chain.from_iterable(blocks.of(columns) for blocks in self.lists)
+
+
 @dataclass(slots=True)
 class TextBlock:
     """Bytes of a list. `used` is for the taker to tell how many it took; the next block begins with the others."""
@@ -114,6 +127,12 @@ class TextSource:
         except OSError as error:
             raise unreadable(self.content.name, error) from None
         self.require_same(digest.hexdigest())
+
+
+def ended(octets: Octets, line_end: bytes) -> Octets:
+    """The rest of a list with a line end, if its last line has none."""
+    is_ended = not len(octets) or octets[-1] in LINE_ENDS
+    return octets if is_ended else np.concatenate([octets, np.frombuffer(line_end, np.uint8)])
 
 
 def _filled(file: IO[bytes], room: memoryview) -> int:

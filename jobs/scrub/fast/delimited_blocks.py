@@ -12,7 +12,7 @@ from jobs.lists.delimited import DelimitedSink
 from jobs.lists.faults import changed
 from jobs.lists.records import MAX_RECORD_BYTES
 from jobs.scrub.engine import HandedBack, Misjudged
-from jobs.scrub.fast.blocks import Decided, LinkColumn, Part, TextSource
+from jobs.scrub.fast.blocks import Decided, LinkColumn, Part, TextSource, ended
 from jobs.scrub.fast.cells import Cells, Numbers, Octets
 from jobs.scrub.fast.gathering import changes_for, gathered
 from jobs.scrub.fast.records import Records
@@ -69,10 +69,15 @@ class DelimitedBlock:
 
 @dataclass(frozen=True, slots=True)
 class DelimitedBlocks:
-    """A list in an encoding of which ASCII is a part, in blocks of about so many bytes."""
+    """A list in an encoding of which ASCII is a part, in blocks of about so many bytes.
+
+    Where `is_followed` by another list the last row has a line end. `bytes_before` were read of others before.
+    """
 
     contacts: OpenList
     octets_a_block: int
+    bytes_before: int = 0
+    is_followed: bool = False
 
     def of(self, columns: Sequence[int]) -> Iterator[DelimitedBlock]:
         """Blocks with the cells of these columns. Raises HandedBack for a record that the lists' reader refuses."""
@@ -81,6 +86,8 @@ class DelimitedBlocks:
             block.used = _size_of_start(block.octets, above, contacts.name)
             above = above[block.used :]
             octets = block.octets[block.used :]
+            if self.is_followed and block.is_last:
+                octets = ended(octets, contacts.encoding.encode(contacts.line_end))
             records, is_left_open = split(octets, contacts.dialect.delimiter, columns, is_last=block.is_last)
             block.used += records.used
             if contacts.is_presumed and not is_utf8(octets[: records.used]):
@@ -88,7 +95,7 @@ class DelimitedBlocks:
             if is_left_open or _longest(records) > MAX_RECORD_BYTES:
                 raise HandedBack
             if len(records):
-                yield DelimitedBlock(contacts, records, block.bytes_read)
+                yield DelimitedBlock(contacts, records, self.bytes_before + block.bytes_read)
 
 
 def _size_of_start(octets: Octets, above: bytes, name: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import cast
 
@@ -15,11 +16,12 @@ from jobs.lists import ContactList, OpenList
 from jobs.lists.contacts import BlockSink, Found
 from jobs.lists.ndjson import NdjsonList
 from jobs.lists.parquet import ParquetList
+from jobs.lists.several import SeveralLists
 from jobs.scrub.c_library import keep_freed_memory
 from jobs.scrub.deciding import Decider, class_of_column
 from jobs.scrub.engine import HandedBack, Progress, ProgressReport
 from jobs.scrub.fast.answers import Asked
-from jobs.scrub.fast.blocks import Blocks, LinkColumn
+from jobs.scrub.fast.blocks import Blocks, LinkColumn, SeveralBlocks
 from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB
 from jobs.scrub.fast.columns import FastColumns
 from jobs.scrub.fast.delimited_blocks import ASCII_SUPERSETS, DelimitedBlocks
@@ -75,12 +77,14 @@ class FastEngine:
         return not (self.plan.audience_column or self.plan.dedupe or self.plan.business_domains)
 
     def cuts(self, contacts: ContactList) -> bool:
-        """One file of text in an encoding of which ASCII is a part, or of Parquet, if its rows can be told alone.
+        """Text in an encoding of which ASCII is a part, or Parquet, if its rows can be told alone.
 
         Links are added to delimited text only.
         """
         if not self.presumes:
             return False
+        if isinstance(contacts, SeveralLists):
+            return all(map(self.cuts, contacts.lists))
         if isinstance(contacts, OpenList):
             return contacts.encoding.name in ASCII_SUPERSETS
         return not self.plan.links and isinstance(contacts, NdjsonList | ParquetList)
@@ -110,14 +114,25 @@ class FastEngine:
         return RowsResult(run.tally, run.valid_until_ms, files)
 
     def _blocks(self, contacts: ContactList) -> Blocks:
+        lists = contacts.lists if isinstance(contacts, SeveralLists) else [contacts]
+        begins = accumulate((each.size for each in lists), initial=0)
+        return SeveralBlocks(
+            [
+                self._blocks_of(each, bytes_before, is_followed=each is not lists[-1])
+                for each, bytes_before in zip(lists, begins, strict=False)
+            ]
+        )
+
+    def _blocks_of(self, contacts: ContactList, bytes_before: int, *, is_followed: bool) -> Blocks:
         if isinstance(contacts, ParquetList):
             # Its library takes longer to load than short lists of text to read.
             from jobs.scrub.fast.parquet_blocks import ParquetBlocks
 
-            return ParquetBlocks(contacts)
+            return ParquetBlocks(contacts, bytes_before)
+        text = (self._block_octets, bytes_before, is_followed)
         if isinstance(contacts, NdjsonList):
-            return JsonBlocks(contacts, self._block_octets)
-        return DelimitedBlocks(cast(OpenList, contacts), self._block_octets)
+            return JsonBlocks(contacts, *text)
+        return DelimitedBlocks(cast(OpenList, contacts), *text)
 
     async def _asked_cells(self, found: Found, at_ms: int) -> list[AskedCells]:
         """The columns of addresses, of which those of one channel share a decider."""

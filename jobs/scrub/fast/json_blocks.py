@@ -10,7 +10,7 @@ import numpy as np
 from jobs.lists.ndjson import BYTE_ORDER_MARK, NdjsonList, NdjsonSink, members_of, values_of
 from jobs.lists.records import MAX_RECORD_BYTES
 from jobs.scrub.engine import HandedBack
-from jobs.scrub.fast.blocks import Decided, Part, TextBlock, TextSource
+from jobs.scrub.fast.blocks import Decided, Part, TextBlock, TextSource, ended
 from jobs.scrub.fast.cells import Cells, Numbers
 from jobs.scrub.fast.gathering import changes_for, gathered
 from jobs.scrub.fast.json_lines import ODD, split_lines
@@ -47,23 +47,28 @@ class JsonBlock:
 
 @dataclass(frozen=True, slots=True)
 class JsonBlocks:
-    """A list of lines with objects, in blocks of about so many bytes."""
+    """A list of lines with objects, in blocks of about so many bytes; the others as in `DelimitedBlocks`."""
 
     contacts: NdjsonList
     octets_a_block: int
+    bytes_before: int = 0
+    is_followed: bool = False
 
     def of(self, columns: Sequence[int]) -> Iterator[JsonBlock]:
         """Blocks with the cells of these columns. Raises HandedBack for a line that the lists' reader refuses."""
         names = [self.contacts.keys[column] for column in columns]
         for block in TextSource(self.contacts.content, self.contacts.require_same).blocks(self.octets_a_block):
             skipped = _size_of_mark(block)
-            records = split_lines(block.octets[skipped:], names, is_last=block.is_last)
+            octets = block.octets[skipped:]
+            if self.is_followed and block.is_last:
+                octets = ended(octets, b"\n")
+            records = split_lines(octets, names, is_last=block.is_last)
             block.used = skipped + records.used
             _require_readable(records, skipped)
             for row in np.flatnonzero(records.widths == ODD).tolist():
                 _read(records, row, names)
             if len(records):
-                yield JsonBlock(records, block.bytes_read)
+                yield JsonBlock(records, self.bytes_before + block.bytes_read)
 
 
 def _size_of_mark(block: TextBlock) -> int:

@@ -62,10 +62,11 @@ class ParquetBlocks:
     """A file in blocks, which are the batches that the reference engine has: what is written depends on them."""
 
     contacts: ParquetList
+    bytes_before: int = 0
 
     def of(self, columns: Sequence[int]) -> Iterator[ParquetBlock]:
         for batch in self.contacts.batches():
-            yield ParquetBlock(batch, columns, self.contacts.bytes_read)
+            yield ParquetBlock(batch, columns, self.bytes_before + self.contacts.bytes_read)
 
 
 def _cells_of(values: pa.Array) -> Cells | None:

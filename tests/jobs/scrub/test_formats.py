@@ -152,7 +152,7 @@ def test_a_last_line_without_an_end_gets_one_where_another_file_follows(tmp_path
     (tmp_path / "b.csv").write_bytes(b"email,kind\r\nsam@acme.example,work")
     plan = a_plan(tmp_path, b"email,kind\r\npat@acme.example,work", class_column="kind", further=(tmp_path / "b.csv",))
     home.scrub(plan)
-    assert output(tmp_path, "kept.csv") == b"email,kind\r\npat@acme.example,work\nsam@acme.example,work"
+    assert output(tmp_path, "kept.csv") == b"email,kind\r\npat@acme.example,work\r\nsam@acme.example,work"
 
 
 @pytest.mark.parametrize(

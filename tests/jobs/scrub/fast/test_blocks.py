@@ -326,3 +326,37 @@ def test_rows_are_of_as_many_kinds_as_their_cells_differ() -> None:
     assert [kinds.rows[number].outcome for number in again] == [kept, refused, kept, kept]
     assert again[0] == numbers[0]
     assert list(kinds.of([first[:0]], [[kept]])) == []
+
+
+FILES = {
+    ".csv": [b'email,note\r\nkim@acme.example,"a\r\nb"', b"email,note\r\nsam@acme.example,c", b"email,note\r\n"],
+    ".tsv": [b"email\tnote\nkim@acme.example\t", b"email\tnote\r\n", b"email\tnote\npat@acme.example\td\n\n"],
+    ".ndjson": [
+        b'{"email":"kim@acme.example"}',
+        b'\n{"email":"pat@acme.example"}\r',
+        b'{"email":"sam@acme.example"}\n ',
+    ],
+}
+
+
+@pytest.mark.parametrize("block_octets", [16, 1 << 20])
+@pytest.mark.parametrize("suffix", FILES)
+def test_several_files_are_cut_as_one_list(tmp_path: Path, home: SmallHome, suffix: str, block_octets: int) -> None:
+    names = [tmp_path / f"{number}{suffix}" for number in range(len(FILES[suffix]))]
+    for name, content in zip(names, FILES[suffix], strict=True):
+        name.write_bytes(content)
+    both = engines_of_home(home, tmp_path / "cache", block_octets)
+    plan = replace(a_plan(tmp_path, b"unused", address_column="email"), path=names[0], further=tuple(names[1:]))
+    reference, fast = both.manifests(plan, tmp_path)
+    assert fast.document["run"]["engine"] == "fast"
+    assert fast.document["inputs"] == reference.document["inputs"]
+    assert fast.counts["read"] >= 2
+
+
+def test_several_parquet_files_are_taken_as_one_list(tmp_path: Path, home: SmallHome, both: TwoEngines) -> None:
+    names = [tmp_path / f"{number}.parquet" for number in range(2)]
+    for name, address in zip(names, ("kim@acme.example", "pat@acme.example"), strict=True):
+        pq.write_table(pa.table({"email": [address] * 3, "n": [1, 2, 3]}), name)
+    plan = replace(a_plan(tmp_path, b"unused"), path=names[0], further=(names[1],))
+    _, fast = both.manifests(plan, tmp_path)
+    assert (fast.document["run"]["engine"], fast.counts["read"]) == ("fast", 6)

@@ -153,3 +153,28 @@ def test_a_list_that_changes_between_two_runs_is_refused(tmp_path: Path) -> None
     engine = replace(engines_of_home(home, tmp_path / "cache").fast(plan), decider=meddled)
     with pytest.raises(InvalidList, match="changed while it was being read"):
         asyncio.run(scrub(plan, meddled, home.sealer, lambda: NOW, engine=engine))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "encoding"),
+    [
+        (BEGINNING, BEGINNING + UTF8_ROW, "utf-8"),
+        (BEGINNING + LATIN_ROW, BEGINNING + LATIN_ROW, "cp1252"),
+        (b"id,email,note\n" + LATIN_ROW, BEGINNING + LATIN_ROW, "cp1252"),
+    ],
+)
+def test_several_lists_are_alike_as_a_look_at_all_of_them_tells(
+    tmp_path: Path, both: TwoEngines, first: bytes, second: bytes, encoding: str
+) -> None:
+    (tmp_path / "second.csv").write_bytes(second)
+    plan = a_plan(tmp_path, first, address_column="email", further=(tmp_path / "second.csv",))
+    _, fast = both.manifests(plan, tmp_path)
+    assert (fast.document["run"]["engine"], fast.document["list"]["encoding"]) == ("fast", encoding)
+
+
+def test_lists_that_turn_out_to_be_unlike_are_refused(tmp_path: Path, both: TwoEngines) -> None:
+    (tmp_path / "second.csv").write_bytes(BEGINNING + LATIN_ROW)
+    plan = a_plan(tmp_path, BEGINNING, address_column="email", further=(tmp_path / "second.csv",))
+    for by_fast in (False, True):
+        with pytest.raises(InvalidList, match="differs from"):
+            asyncio.run(both.scrub(plan, by_fast=by_fast))

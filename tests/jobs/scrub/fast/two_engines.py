@@ -57,10 +57,10 @@ class TwoEngines:
         return made[0], made[1]
 
 
-def engines_of_home(home: SmallHome, cache: Path) -> TwoEngines:
+def engines_of_home(home: SmallHome, cache: Path, block_octets: int = MOST_BLOCK_MIB * MIB) -> TwoEngines:
     """Both engines over a small home."""
     digester = Digester(home.keyring, home.policy.controller)
-    return TwoEngines(home.policy, digester, home.store, home.sealer, cache)
+    return TwoEngines(home.policy, digester, home.store, home.sealer, cache, block_octets)
 
 
 def rows_in(out: Path) -> list[Path]:
