@@ -1,6 +1,6 @@
 """Lists that meet a drawn world: in every format that the fast engine cuts, and some that it does not.
 
-They have defects, repeats, classes, audiences, several columns of addresses and employers' domains.
+They have defects, repeats, classes, audiences, several columns of addresses and employers' domains, and get links.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.jobs.scrub.fast.drawn_worlds import World, channel_of
 
 WORDS = ("work", "private", "", "?", "Business", "HOME")
 AUDIENCE_WORDS = ("client", "Alumni", "", "nobody")
+SUFFIXES = (".csv", ".csv", ".ndjson", ".parquet", ".csv.gz")
 HEADINGS = ("one", "two", "kind", "audience")
 
 
@@ -38,6 +39,8 @@ class DrawnList:
     stated: AddressClass | None
     dedupe: bool
     employers: str
+    has_links: bool
+    campaign: str | None
     block_octets: int
 
     def write(self, directory: Path) -> Path:
@@ -67,6 +70,9 @@ class DrawnList:
         is_one = self.other is None and self.stated is None
         purpose, audience = world.policy.purpose_by_id[self.asked.purpose or ""], world.audience
         is_covered = audience is not None and purpose.covers_audience(audience)
+        # Links go with one column of email addresses, and nobody can unsubscribe from an administrative message.
+        is_linkable = sum(column.channel is Channel.EMAIL for column in columns) == 1 and not purpose.is_administrative
+        has_links = self.has_links and is_linkable
         return ScrubPlan(
             path,
             purpose.id,
@@ -79,6 +85,8 @@ class DrawnList:
             dedupe=self.dedupe,
             business_domains=path.with_name("employers") if self.employers else None,
             at_ms=world.at_ms,
+            links=has_links,
+            campaign=self.campaign if has_links else None,
         )
 
     def _written(self, cell: str) -> str:
@@ -94,7 +102,7 @@ def a_list(chance: Random, world: World) -> DrawnList:
     is_simple = chance.random() < 0.5
     channels = (channel_of(asked), others[-1])
     return DrawnList(
-        chance.choice([".csv", ".csv", ".ndjson", ".parquet", ".csv.gz"]),
+        chance.choice(SUFFIXES),
         asked,
         None if is_simple else chance.choice([None, *others]),
         tuple(_row(chance, world, channels) for _ in range(chance.randint(3, 30))),
@@ -107,6 +115,8 @@ def a_list(chance: Random, world: World) -> DrawnList:
         None if is_simple else chance.choice([None, None, *AddressClass]),
         not is_simple and chance.random() < 0.3,
         "" if is_simple else chance.choice(["", "", "acme.example\nb-2.example\n"]),
+        chance.random() < 0.8,
+        chance.choice([None, "spring"]),
         chance.choice([64, 1 << 22]),
     )
 

@@ -25,11 +25,11 @@ from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import AddressClass, Reason
 from prefcenter.storage.opening import create_store, open_store
 from tests.jobs.scrub.fast.drawn_acts import DrawnHome
-from tests.jobs.scrub.fast.drawn_lists import a_list
+from tests.jobs.scrub.fast.drawn_lists import SUFFIXES, a_list
 from tests.jobs.scrub.fast.drawn_worlds import World, a_world, channel_of
 from tests.jobs.scrub.fast.two_engines import TwoEngines
 
-WORLDS, ON_DISK, LISTS = (10_000, 2_000, 5_000) if os.environ.get("PREFCENTER_SOAK") == "1" else (300, 30, 80)
+WORLDS, ON_DISK, LISTS = (10_000, 2_000, 5_000) if os.environ.get("PREFCENTER_SOAK") == "1" else (300, 30, 120)
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 CHANCES = st.randoms(use_true_random=True)
 CLASSES = (None, *AddressClass)
@@ -114,13 +114,16 @@ def test_both_engines_write_the_same_of_any_list() -> None:
             home = world.home(directory / "cache")
             path = drawn.write(directory)
             services = (home.policy, home.digester, home.store, home.sealer)
-            engines = TwoEngines(*services, directory / "cache", drawn.block_octets)
-            reference, fast = engines.manifests(drawn.plan(path, world), directory)
+            engines = TwoEngines(*services, directory / "cache", drawn.block_octets, home.services.links)
+            plan = drawn.plan(path, world)
+            reference, fast = engines.manifests(plan, directory)
         assert fast.document["run"]["engine"] == "fast"
         reasons = {reason for of_output in reference.document["reasons"].values() for reason in of_output}
         for reason in reasons:
             event(reason)
         met.update(reasons)
+        if plan.links and reference.counts["kept"]:
+            met[f"links in {drawn.suffix}"] += 1
 
     scrub()
-    assert met.keys() > OF_ROWS_ONLY
+    assert met.keys() > OF_ROWS_ONLY | {f"links in {suffix}" for suffix in SUFFIXES}

@@ -15,6 +15,7 @@ from prefcenter.domain.policy import Policy
 from prefcenter.security.digests import Digester
 from prefcenter.security.seals import Sealer
 from prefcenter.services.decisions import Decisions
+from prefcenter.services.links import Links
 from prefcenter.services.ports import Store
 from tests.factories import NOW
 from tests.jobs.scrub.small_home import SmallHome
@@ -31,8 +32,10 @@ class TwoEngines:
         sealer: Sealer,
         cache: Path | None,
         block_octets: int = MOST_BLOCK_MIB * MIB,
+        links: Links | None = None,
     ) -> None:
         self.decisions = Decisions(policy, digester, store)
+        self._links = links
         self._digester, self._store, self._sealer, self._cache = digester, store, sealer, cache
         self._block_octets = block_octets
 
@@ -42,7 +45,7 @@ class TwoEngines:
 
     async def scrub(self, plan: ScrubPlan, *, by_fast: bool) -> Manifest:
         engine = self.fast(plan) if by_fast else None
-        return await scrub(plan, self.decisions, self._sealer, lambda: NOW, engine=engine)
+        return await scrub(plan, self.decisions, self._sealer, lambda: NOW, engine=engine, links=self._links)
 
     def keeper(self, cache: Path | None) -> SnapshotKeeper:
         return SnapshotKeeper(self.decisions.policy.controller, self._store, self._sealer, cache)
