@@ -224,7 +224,7 @@ class RowDecider:
             for column, text in enumerate(texts)
             if text is not None and outcomes[column][row].output is Output.KEPT
         ]
-        are_new = seen.are_new([digest for _, _, digest in kept])
+        are_new = seen.are_new([digest for _, _, digest in kept]).tolist()
         for (row, column, _), is_new in zip(kept, are_new, strict=True):
             if not is_new:
                 outcomes[column][row] = REPEATED

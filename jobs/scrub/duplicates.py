@@ -23,32 +23,32 @@ DIGEST_BYTES = 16
 
 
 class SeenMailboxes:
-    """The mailboxes of one run. The digests are keyed by chance and end with it."""
+    """The mailboxes of one run, by digests under a `key` that is drawn for it and ends with it."""
 
     def __init__(self, country: str, most: int = MAX_MAILBOXES) -> None:
         self._country = country
         self._most = most
-        self._key = secrets.token_bytes(32)
+        self.key = secrets.token_bytes(32)
         self._runs: list[NDArray[np.bytes_]] = []
 
     def digest_of(self, address: str, channel: Channel) -> bytes:
         """The digest of a readable address's mailbox; two spellings of one mailbox have the same."""
         kind = KIND_OF_CHANNEL[channel]
         mailbox = parse(address, kind, country=self._country).current.mailbox
-        return hashlib.blake2b(f"{kind}:{mailbox}".encode(), digest_size=DIGEST_BYTES, key=self._key).digest()
+        return hashlib.blake2b(f"{kind}:{mailbox}".encode(), digest_size=DIGEST_BYTES, key=self.key).digest()
 
-    def are_new(self, digests: Sequence[bytes]) -> Sequence[bool]:
+    def are_new(self, digests: Sequence[bytes] | NDArray[np.bytes_]) -> NDArray[np.bool_]:
         """Which of these, in order, have not been seen before; from now on they have. Raises InvalidInput past 50M."""
-        if not digests:
-            return []
-        given = np.array(digests, dtype=f"S{DIGEST_BYTES}")
+        if not len(digests):
+            return np.zeros(0, np.bool_)
+        given = np.asarray(digests, dtype=f"S{DIGEST_BYTES}")
         unique, first = np.unique(given, return_index=True)
         is_new = ~np.logical_or.reduce([_are_in(run, unique) for run in self._runs], initial=False)
         is_new = np.broadcast_to(is_new, unique.shape)
         self._add(unique[is_new])
         places = np.zeros(len(digests), dtype=bool)
         places[first[is_new]] = True
-        return places.tolist()
+        return places
 
     def _add(self, run: NDArray[np.bytes_]) -> None:
         """Join runs until each is at least twice as long as the one after it."""

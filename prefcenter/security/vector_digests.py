@@ -72,11 +72,15 @@ class DigestArray:
         halves = np.frombuffer(octets, ">u8").astype(np.uint64).reshape(-1, 2)
         return cls(np.ascontiguousarray(halves[:, 0]), np.ascontiguousarray(halves[:, 1]))
 
-    def values(self) -> list[bytes]:
-        """All digests, each as its 16 bytes."""
+    def items(self) -> NDArray[Any]:
+        """All digests as an array of items of 16 bytes."""
         halves = np.empty((len(self), 2), ">u8")
         halves[:, 0], halves[:, 1] = self.high, self.low
-        values: list[bytes] = np.frombuffer(halves.tobytes(), f"V{DIGEST_BYTES}").tolist()
+        return halves.view(f"V{DIGEST_BYTES}").reshape(-1)
+
+    def values(self) -> list[bytes]:
+        """All digests, each as its 16 bytes."""
+        values: list[bytes] = self.items().tolist()
         return values
 
     def part(self, rows: slice) -> DigestArray:

@@ -19,6 +19,7 @@ from jobs.lists.parquet import ParquetList
 from jobs.lists.several import SeveralLists
 from jobs.scrub.c_library import keep_freed_memory
 from jobs.scrub.deciding import Decider, class_of_column
+from jobs.scrub.duplicates import SeenMailboxes
 from jobs.scrub.engine import HandedBack, Progress, ProgressReport
 from jobs.scrub.fast.answers import Asked
 from jobs.scrub.fast.blocks import Blocks, LinkColumn, SeveralBlocks
@@ -74,7 +75,7 @@ class FastEngine:
     @property
     def presumes(self) -> bool:
         """Whether rows can be told alone, so that lists of UTF-8 are cut."""
-        return not (self.plan.audience_column or self.plan.dedupe or self.plan.business_domains)
+        return not (self.plan.audience_column or self.plan.business_domains)
 
     def cuts(self, contacts: ContactList) -> bool:
         """Text in an encoding of which ASCII is a part, or Parquet, if its rows can be told alone.
@@ -103,7 +104,8 @@ class FastEngine:
             sinks = OutputSinks(begun, partial, has_links=stamps is not None)
         wanted = Wanted.of(contacts.found)
         links = None if stamps is None else LinkColumn(FastStamps(stamps, self.digester), email_place(self.plan))
-        run = Run(wanted, await self._asked_cells(contacts.found, at_ms), sinks, links)
+        seen = SeenMailboxes(self.decider.policy.country) if self.plan.dedupe else None
+        run = Run(wanted, await self._asked_cells(contacts.found, at_ms), sinks, links, seen)
         async with BlockWriter(sinks) as writer:
             async for block in run.decided(self._blocks(contacts).of(wanted.columns), self._threads):
                 await writer.put(block.parts)

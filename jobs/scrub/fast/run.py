@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.lists.contacts import BlockSink, Found
+from jobs.scrub.duplicates import SeenMailboxes
 from jobs.scrub.fast.answers import STATED, Answered, Classes
 from jobs.scrub.fast.blocks import Block, Decided, LinkColumn, Part
 from jobs.scrub.fast.cells import Cells, Numbers
+from jobs.scrub.fast.repeats import Repeats
 from jobs.scrub.fast.row_kinds import Kinds, RowKinds
 from jobs.scrub.fast.verdicts import FastDecider, Verdicts
 from jobs.scrub.rows import OutputSinks
@@ -77,6 +79,29 @@ class DecidedBlock:
     parts: Mapping[Output, Part]
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What is to be done for one block after the other: the context waits for that of the block before to be left."""
+
+    begins: asyncio.Event
+    ends: asyncio.Event
+
+    @classmethod
+    def first(cls) -> Turn:
+        begins = asyncio.Event()
+        begins.set()
+        return cls(begins, asyncio.Event())
+
+    def next(self) -> Turn:
+        return Turn(self.ends, asyncio.Event())
+
+    async def __aenter__(self) -> None:
+        await self.begins.wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.ends.set()
+
+
 class Run:
     """Decides the blocks of a list, and keeps count."""
 
@@ -86,8 +111,10 @@ class Run:
         asked: Sequence[AskedCells],
         sinks: OutputSinks[BlockSink] | None,
         links: LinkColumn | None = None,
+        seen: SeenMailboxes | None = None,
     ) -> None:
         self._wanted = wanted
+        self._repeats = None if seen is None else Repeats([column.decider for column in asked], seen)
         self._links = links
         self._asked = asked
         self._sinks = sinks
@@ -98,10 +125,12 @@ class Run:
     async def decided(self, blocks: Iterator[Block], threads: int) -> AsyncIterator[DecidedBlock]:
         """Decided blocks in the list's order."""
         under_way: deque[asyncio.Task[DecidedBlock]] = deque()
+        turn = Turn.first()
         with ThreadPoolExecutor(threads) as pool:
             try:
                 for block in blocks:
-                    under_way.append(asyncio.create_task(self._decide(pool, block)))
+                    under_way.append(asyncio.create_task(self._decide(pool, block, turn)))
+                    turn = turn.next()
                     await asyncio.sleep(0)
                     if len(under_way) >= blocks_under_way(threads):
                         yield self._counted(await under_way.popleft())
@@ -112,22 +141,27 @@ class Run:
                     task.cancel()
                 await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _decide(self, pool: ThreadPoolExecutor, block: Block) -> DecidedBlock:
-        """Decide a block in one go, unless there are rows that the decider must be asked about."""
+    async def _decide(self, pool: ThreadPoolExecutor, block: Block, turn: Turn) -> DecidedBlock:
+        """Decide a block in one go, unless there are rows that the decider must be asked about, or that may repeat."""
         loop = asyncio.get_running_loop()
         rows, columns, decided = await loop.run_in_executor(pool, self._decided_at_once, block)
         if decided is not None:
             return decided
-        settled = []
+        settled = list[Answered]()
         for asked, column in zip(self._asked, columns, strict=True):
             codes, valid_until_ms = await asked.decider.settled(column.verdicts, column.cells, column.classes)
             self.valid_until_ms = min(self.valid_until_ms, valid_until_ms)
             settled.append(codes)
+        if self._repeats is not None:
+            cells = [column.cells for column in columns]
+            usable = await loop.run_in_executor(pool, self._repeats.usable, cells, settled)
+            async with turn:
+                settled = await loop.run_in_executor(pool, self._repeats.marked, usable, settled)
         return await loop.run_in_executor(pool, self._with_parts, block, rows, columns, settled)
 
     def _decided_at_once(self, block: Block) -> tuple[Numbers, Sequence[_Cells], DecidedBlock | None]:
         rows, columns = self._verdicts(block)
-        if any(len(column.verdicts.undecided) for column in columns):
+        if self._repeats is not None or any(len(column.verdicts.undecided) for column in columns):
             return rows, columns, None
         return rows, columns, self._with_parts(block, rows, columns, [column.verdicts.codes for column in columns])
 

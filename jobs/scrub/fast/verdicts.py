@@ -23,13 +23,13 @@ from jobs.scrub.snapshot.table import Codes, DigestTable
 from jobs.scrub.tally import Outcome, outcome_of
 from prefcenter.domain.address import RULES_VERSIONS, Address, parse
 from prefcenter.domain.address.blanks import stripped
-from prefcenter.domain.digest import HASH_KINDS, HASH_RULES, DigestKind
+from prefcenter.domain.digest import HASH_KINDS, HASH_RULES, SUBJECT_KIND, DigestKind
 from prefcenter.domain.errors import InvalidAddress
 from prefcenter.domain.events import Cell
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind
 from prefcenter.domain.time import MS_PER_DAY, MS_PER_HOUR
 from prefcenter.security.digests import Digester
-from prefcenter.security.vector_digests import DigestArray, Forms
+from prefcenter.security.vector_digests import DigestArray, Forms, VectorKey
 from prefcenter.security.vector_hashes import vendors_hashes
 from prefcenter.services.decisions import Question
 from prefcenter.services.ports import Store
@@ -74,8 +74,8 @@ class FastDecider:
         self._families = sorted(family for family in snapshot.families() if family[1] in self._keys)
         kinds = {kind for kind, _, _ in self._families}
         self._has_hashes = not kinds.isdisjoint(HASH_KINDS)
-        is_email = KIND_OF_CHANNEL[asked.channel] is AddressKind.EMAIL
-        self._is_compiled = is_email and kinds <= COMPILED_KINDS | OTHER_SUBJECTS
+        self._kind = KIND_OF_CHANNEL[asked.channel]
+        self._is_compiled = self._kind is AddressKind.EMAIL and kinds <= COMPILED_KINDS | OTHER_SUBJECTS
 
     @property
     def outcomes(self) -> Sequence[Outcome]:
@@ -120,6 +120,25 @@ class FastDecider:
         decisions = dict(zip(distinct, await self._decider.decide_many(distinct, asked.at_ms), strict=True))
         codes[verdicts.undecided] = [self.answers.code_of(outcome_of(decisions[question])) for question in questions]
         return codes, min(decision.valid_until_ms for decision in decisions.values())
+
+    def mailboxes(self, cells: Cells, key: VectorKey) -> DigestArray:
+        """The digests of the mailboxes of readable addresses, under a key that is not the store's."""
+        rules, others = RULES_VERSIONS[0], np.arange(len(cells))
+        halves = np.empty((2, len(cells)), np.uint64)
+        if self._kind is AddressKind.EMAIL:
+            plain = read_plain(cells, (rules,))
+            digests, others = key.digests(plain.mailboxes[rules]), plain.others
+            halves[:, plain.rows] = digests.high, digests.low
+        if len(others):
+            digests, like = self._mailboxes_of_others(cells.taken(others), key)
+            halves[:, others] = digests.high[like], digests.low[like]
+        return DigestArray(*halves)
+
+    def _mailboxes_of_others(self, cells: Cells, key: VectorKey) -> tuple[DigestArray, Numbers]:
+        first, like = cells.distinct()
+        country, kind = self._decider.policy.country, bytes((SUBJECT_KIND[self._kind],))
+        addresses = (parse(cells.text(row), self._kind, country=country) for row in first.tolist())
+        return key.digests(Forms.of([kind + address.current.mailbox.encode() for address in addresses])), like
 
     def _of_plain(self, plain: PlainEmails, stated: Classes) -> Answered:
         states = self._with_domains(plain, self._with_hashes(plain, self._mailbox_states(plain)))
@@ -232,7 +251,7 @@ class FastDecider:
         if not stripped(text):
             return self.answers.empty
         try:
-            return parse(text, KIND_OF_CHANNEL[self._asked.channel], country=self._decider.policy.country)
+            return parse(text, self._kind, country=self._decider.policy.country)
         except InvalidAddress:
             return self.answers.invalid
 

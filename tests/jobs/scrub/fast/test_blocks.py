@@ -360,3 +360,36 @@ def test_several_parquet_files_are_taken_as_one_list(tmp_path: Path, home: Small
     plan = replace(a_plan(tmp_path, b"unused"), path=names[0], further=(names[1],))
     _, fast = both.manifests(plan, tmp_path)
     assert (fast.document["run"]["engine"], fast.counts["read"]) == ("fast", 6)
+
+
+@pytest.mark.parametrize("block_octets", [64, 1 << 20])
+@pytest.mark.parametrize("suffix", [".csv", ".ndjson"])
+def test_mailboxes_that_repeat_are_told_in_the_lists_order(
+    tmp_path: Path, home: SmallHome, suffix: str, block_octets: int
+) -> None:
+    spellings = [
+        "pat+{}@acme.example",
+        "PAT@acme.example",
+        "zoë@acme.example",
+        "ZOË+{}@acme.example",
+        "kim@acme.example",
+        "broken",
+    ]
+    numbers = ["+44 7700 900125", "+447700900125", "+447700900123", ""]
+    drawn = random.Random(7)
+    rows = [
+        {"email": drawn.choice(spellings).format(row), "work": drawn.choice(spellings), "mobile": drawn.choice(numbers)}
+        for row in range(60)
+    ]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    if suffix == ".csv":
+        content = "email,work,mobile\n" + "".join(",".join(row.values()) + "\n" for row in rows)
+    both = engines_of_home(home, tmp_path / "cache", block_octets)
+    addresses = (*TWO[:1], AddressChoice(Channel.EMAIL, "work"), *TWO[1:])
+    plan = a_plan(
+        tmp_path, content.encode(), f"list{suffix}", addresses=addresses, purpose="candidate-contact", dedupe=True
+    )
+    _, fast = both.manifests(plan, tmp_path)
+    assert fast.document["run"]["engine"] == "fast"
+    kept = {cell["channel"]: cell["kept"] for cell in fast.document["cells"]}
+    assert kept == {"email": 2, "sms": 1}
