@@ -126,10 +126,16 @@ class OpenList:
 
     def require_same(self, sha256: str) -> None:
         """Take the hash of the bytes that were read. Raises InvalidList where they are others than were looked at."""
-        if self._sha256 is None and self.content.state == self._source.state:
+        if self._sha256 is None and self._is_as_it_was():
             self._sha256 = sha256
         if self._sha256 != sha256:
             raise changed(self.name)
+
+    def _is_as_it_was(self) -> bool:
+        try:
+            return self.content.state == self._source.state
+        except OSError:
+            return False
 
     @property
     def octets_before_rows(self) -> bytes:

@@ -39,8 +39,8 @@ OTHER_SUBJECTS = frozenset({DigestKind.PHONE, DigestKind.POST, DigestKind.PUSH, 
 """Kinds of records that no email address is looked up under."""
 
 
-REMEMBERED_CELLS = 1 << 14
-"""Cells that the parsers had to read are often those of the blocks before."""
+REMEMBERED_CELLS, LONGEST_REMEMBERED = 1 << 14, 320
+"""Cells that the parsers had to read are often those of the blocks before; long ones are not addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class FastDecider:
         read = self._read_now([text for text in texts if text not in known])
         if len(self._remembered) + len(read) > REMEMBERED_CELLS:
             self._remembered = {}
-        self._remembered.update(read)
+        self._remembered |= {text: codes for text, codes in read.items() if len(text) <= LONGEST_REMEMBERED}
         known |= read
         return np.array([known[text] for text in texts], np.uint16)[like, stated]
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from jobs.lists.content import file_content
 from jobs.lists.encoding import GLANCE_BYTES
+from jobs.lists.opening import open_text
 from jobs.scrub import ScrubPlan, scrub
 from prefcenter.domain.errors import InvalidList
 from prefcenter.domain.events import EVERYTHING
@@ -178,3 +180,11 @@ def test_lists_that_turn_out_to_be_unlike_are_refused(tmp_path: Path, both: TwoE
     for by_fast in (False, True):
         with pytest.raises(InvalidList, match="differs from"):
             asyncio.run(both.scrub(plan, by_fast=by_fast))
+
+
+def test_a_list_that_is_gone_by_the_end_has_changed(tmp_path: Path) -> None:
+    plan = a_plan(tmp_path, BEGINNING, address_column="email")
+    opened = open_text(file_content(plan.path), plan.sought("GB"), presume=True)
+    plan.path.unlink()
+    with pytest.raises(InvalidList, match="changed while it was being read"):
+        opened.require_same("0" * 64)
