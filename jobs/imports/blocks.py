@@ -1,6 +1,7 @@
 """The rows of a list of email addresses in blocks, which compiled code cuts and reads together.
 
-What is read here is what `jobs.imports.chunks` reads record by record; where compiled code does not go on, that does.
+What is read here is what `jobs.imports.chunks` reads record by record; where compiled code does not go on, and in lists
+that are no text, that cuts the rows, and their addresses are read together all the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from jobs.imports.chunks import Chunk, record_chunks
 from jobs.imports.rows import RefusalColumns, no_address, ragged, refused_at
+from jobs.imports.sources import Source
 from jobs.lists import OpenList, RawRecord
 from jobs.scrub.engine import HandedBack
 from jobs.scrub.fast.cells import Cells, Numbers
@@ -36,23 +38,23 @@ ADDRESS = 0
 Item = TypeVar("Item")
 
 
-def block_chunks(opened: OpenList, columns: RefusalColumns, begun_ms: int) -> Iterator[Chunk[RefusalBlock]]:
+def block_chunks(opened: Source, columns: RefusalColumns, begun_ms: int) -> Iterator[Chunk[RefusalBlock]]:
     """The chunks of a list; the next one is read while one is imported."""
-    return _read_ahead(_chunks(_Reader(opened, columns, begun_ms)))
+    return _read_ahead(_chunks(opened, columns, begun_ms))
 
 
-def _chunks(reader: _Reader) -> Iterator[Chunk[RefusalBlock]]:
+def _chunks(opened: Source, columns: RefusalColumns, begun_ms: int) -> Iterator[Chunk[RefusalBlock]]:
     done = 0
-    if reader.opened.encoding.name in ASCII_SUPERSETS:
+    if isinstance(opened, OpenList) and opened.encoding.name in ASCII_SUPERSETS:
         try:
-            for chunk in reader.chunks():
+            for chunk in _Reader(opened, columns, begun_ms).chunks():
                 yield chunk
                 done += chunk.count
         except HandedBack:
             pass
         else:
             return
-    rows = record_chunks(reader.opened, lambda record: reader.columns.row(record, reader.begun_ms), skipped=done)
+    rows = record_chunks(opened, lambda record: columns.row(record, begun_ms), skipped=done)
     for of_rows in rows:
         yield Chunk(of_rows.count, block_of(of_rows.content), of_rows.faults, of_rows.record, of_rows.bytes_read)
 

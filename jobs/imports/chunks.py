@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
-from jobs.lists import OpenList, RawRecord
+from jobs.imports.sources import Record, Source
 from prefcenter.domain.errors import InvalidInput, PrefcenterError
 from prefcenter.services.import_batches import RowOutcome
 
@@ -28,7 +28,7 @@ class Chunk(Generic[Content]):
     count: int
     content: Content
     faults: Mapping[int, PrefcenterError]
-    record: Callable[[int], RawRecord]
+    record: Callable[[int], Record]
     bytes_read: int
 
     def all_faults(self, outcomes: Sequence[RowOutcome | PrefcenterError]) -> Mapping[int, PrefcenterError]:
@@ -39,7 +39,7 @@ class Chunk(Generic[Content]):
 
 
 def record_chunks(
-    opened: OpenList, read_row: Callable[[RawRecord], Item], *, skipped: int = 0
+    opened: Source, read_row: Callable[[Record], Item], *, skipped: int = 0
 ) -> Iterator[Chunk[Sequence[Item]]]:
     """Chunks of a list of any kind, record by record, after some that are skipped."""
     records = islice(opened.records(), skipped, None)

@@ -50,7 +50,8 @@ class Importer(Protocol):
 class RefusalImport:
     """A list of people not to contact. `channel` says what the addresses are; `scope` what is refused.
 
-    `hashes`: a vendor handed out hashes of that kind instead of addresses.
+    `hashes`: a vendor handed out hashes of that kind instead of addresses. `further` lists are imported after the one
+    at `path`, as if each were imported by itself, save that a registry is replaced by all of them.
     """
 
     path: Path
@@ -62,6 +63,12 @@ class RefusalImport:
     time_column: str | None = None
     replace_registry: bool = False
     hashes: DigestKind | None = None
+    further: tuple[Path, ...] = ()
+    sheet: str | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.path, *self.further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,12 @@ class GrantImport:
     method_column: str
     expires_column: str | None = None
     column: str | None = None
+    further: tuple[Path, ...] = ()
+    sheet: str | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        return (self.path, *self.further)
 
 
 @dataclass(slots=True)
@@ -87,5 +100,5 @@ class ImportReport:
     outcomes: Counter[RowOutcome] = field(default_factory=Counter)
     invalid: int = 0
     faults: list[str] = field(default_factory=list)
-    invalid_file: Path | None = None
+    invalid_files: list[Path] = field(default_factory=list)
     lifted: int | None = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from jobs.imports.plans import GrantImport, RefusalImport
-from jobs.lists import Column, OpenList, RawRecord
+from jobs.imports.sources import Record, Source
+from jobs.lists import Column
 from prefcenter.domain.address.blanks import stripped
 from prefcenter.domain.errors import InvalidInput
 from prefcenter.domain.time import parse_time
@@ -14,11 +15,11 @@ from prefcenter.services.importing import GrantRow, RefusalRow
 class RefusalColumns:
     """Where the cells of a refusal stand."""
 
-    def __init__(self, opened: OpenList, plan: RefusalImport) -> None:
+    def __init__(self, opened: Source, plan: RefusalImport) -> None:
         self._opened = opened
         self.time = None if plan.time_column is None else opened.column("--time-column", plan.time_column)
 
-    def row(self, record: RawRecord, begun_ms: int) -> RefusalRow:
+    def row(self, record: Record, begun_ms: int) -> RefusalRow:
         address = _address(self._opened, record)
         return RefusalRow(address, begun_ms if self.time is None else refused_at(_cell(record, self.time), begun_ms))
 
@@ -26,7 +27,7 @@ class RefusalColumns:
 class GrantColumns:
     """Where the cells of a consent stand."""
 
-    def __init__(self, opened: OpenList, plan: GrantImport) -> None:
+    def __init__(self, opened: Source, plan: GrantImport) -> None:
         self._opened = opened
         self._plan = plan
         self._time = opened.column("--time-column", plan.time_column)
@@ -35,7 +36,7 @@ class GrantColumns:
         expires = plan.expires_column
         self._expires = None if expires is None else opened.column("--expires-column", expires)
 
-    def row(self, record: RawRecord) -> GrantRow:
+    def row(self, record: Record) -> GrantRow:
         given_ms = parse_time(_cell(record, self._time), end_of_day=False)
         expires = "" if self._expires is None else _cell(record, self._expires).strip()
         consent = Consent(
@@ -63,7 +64,7 @@ def no_address() -> InvalidInput:
     return InvalidInput("address: the cell is empty")
 
 
-def _address(opened: OpenList, record: RawRecord) -> str:
+def _address(opened: Source, record: Record) -> str:
     if len(record.cells) != opened.width:
         raise ragged(opened.width, len(record.cells))
     address = _cell(record, opened.address_column)
@@ -72,5 +73,5 @@ def _address(opened: OpenList, record: RawRecord) -> str:
     return address
 
 
-def _cell(record: RawRecord, column: Column) -> str:
+def _cell(record: Record, column: Column) -> str:
     return record.cells[column.index] if column.index < len(record.cells) else ""

@@ -1,7 +1,8 @@
-"""Running an import: open the list, hand over its rows chunk by chunk, and report what they did."""
+"""Running an import: open the lists, hand over its rows chunk by chunk, and report what they did."""
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import replace
@@ -9,10 +10,11 @@ from typing import TypeVar
 
 from jobs.imports.choice import is_read_in_blocks
 from jobs.imports.chunks import Chunk, record_chunks
-from jobs.imports.invalid_rows import InvalidRows
+from jobs.imports.invalid_rows import FAULTS_TOLD_MAX, InvalidRows
 from jobs.imports.plans import GrantImport, Importer, ImportReport, RefusalImport
 from jobs.imports.rows import GrantColumns, RefusalColumns
-from jobs.lists import OpenList, open_list
+from jobs.imports.sources import Source, open_sources
+from jobs.lists.content import OctetStream
 from prefcenter.domain.digest import HASH_BYTES
 from prefcenter.domain.errors import ActRefused, InvalidInput, PrefcenterError
 from prefcenter.domain.events import Scope
@@ -30,13 +32,17 @@ ProgressReport = Callable[[int, int], object]
 
 
 async def import_refusals(
-    plan: RefusalImport, importer: Importer, country: str, progress: ProgressReport = lambda *_: None
+    plan: RefusalImport,
+    importer: Importer,
+    country: str,
+    progress: ProgressReport = lambda *_: None,
+    standard_input: OctetStream | None = None,
 ) -> ImportReport:
-    """Refuse every address of a list. Raises InvalidInput or ActRefused before anything is written.
+    """Refuse every address of the lists. Raises InvalidInput or ActRefused before anything is written.
 
-    A registry is replaced only by a list that is whole: with an invalid row, or none at all, what the list adds stays
+    A registry is replaced only by lists that are whole: with an invalid row, or none at all, what they add stays
     and ActRefused says that nothing was lifted. It is replaced for the scope of the import only: a list for calls says
-    nothing about texts or email. The same list again lifts nobody whom a later one named.
+    nothing about texts or email. The same lists again lift nobody whom later ones named.
     """
     if plan.replace_registry and plan.reason is not RefusalReason.ON_REGISTRY:
         raise InvalidInput("--replace-registry: goes with --reason on_registry")
@@ -45,30 +51,34 @@ async def import_refusals(
     if plan.hashes is not None and kind not in HASHED_KINDS:
         raise InvalidInput("--hashes: vendors hash email addresses and phone numbers")
     digits = None if plan.hashes is None else 2 * HASH_BYTES[plan.hashes]
-    opened = open_list(plan.path, plan.channel, country, plan.column, hash_digits=digits)
-    columns = RefusalColumns(opened, plan)
-    begun_ms = await importer.begin(bytes.fromhex(opened.sha256), _options(plan, scope))
     refusing = _Refusing(replace(plan, scope=scope), importer)
-    if is_read_in_blocks(opened, plan):
-        from jobs.imports.blocks import block_chunks
-
-        report = await _import(opened, block_chunks(opened, columns, begun_ms), refusing.block, progress)
-    else:
-        chunks = record_chunks(opened, lambda record: columns.row(record, begun_ms))
-        report = await _import(opened, chunks, refusing.rows, progress)
+    with open_sources(plan, country, standard_input, digits) as sources:
+        columns = [RefusalColumns(opened, plan) for opened in sources]
+        begun_ms = [await refusing.begin(opened.sha256) for opened in sources]
+        whole_ms = begun_ms[0] if len(sources) == 1 else await refusing.begin(_sha256_of_all(sources))
+        run = _Run(sources, progress)
+        for opened, its_columns, its_ms in zip(sources, columns, begun_ms, strict=True):
+            await refusing.list(run, opened, its_columns, its_ms)
     if plan.replace_registry:
-        _require_whole(plan, report, refusing.listed)
-        report.lifted = await importer.delist(plan.source, scope, frozenset(refusing.listed), begun_ms)
-    return report
+        _require_whole(plan, run.report, refusing.listed)
+        run.report.lifted = await importer.delist(plan.source, scope, frozenset(refusing.listed), whole_ms)
+    return run.report
 
 
 async def import_grants(
-    plan: GrantImport, importer: Importer, country: str, progress: ProgressReport = lambda *_: None
+    plan: GrantImport,
+    importer: Importer,
+    country: str,
+    progress: ProgressReport = lambda *_: None,
+    standard_input: OctetStream | None = None,
 ) -> ImportReport:
-    """Record every consent of a list. Raises InvalidInput before anything is written."""
-    opened = open_list(plan.path, plan.channel, country, plan.column)
-    columns = GrantColumns(opened, plan)
-    return await _import(opened, record_chunks(opened, columns.row), importer.grant, progress)
+    """Record every consent of the lists. Raises InvalidInput before anything is written."""
+    with open_sources(plan, country, standard_input) as sources:
+        columns = [GrantColumns(opened, plan) for opened in sources]
+        run = _Run(sources, progress)
+        for opened, its_columns in zip(sources, columns, strict=True):
+            await run.take(opened, record_chunks(opened, its_columns.row), importer.grant)
+    return run.report
 
 
 class _Refusing:
@@ -78,6 +88,19 @@ class _Refusing:
         self._plan = plan
         self._importer = importer
         self.listed: set[bytes] = set()
+
+    async def begin(self, sha256: str) -> int:
+        """When what hashes to this was first imported so."""
+        return await self._importer.begin(bytes.fromhex(sha256), _options(self._plan, self._plan.scope))
+
+    async def list(self, run: _Run, opened: Source, columns: RefusalColumns, begun_ms: int) -> None:
+        if is_read_in_blocks(opened, self._plan):
+            from jobs.imports.blocks import block_chunks
+
+            await run.take(opened, block_chunks(opened, columns, begun_ms), self.block)
+        else:
+            chunks = record_chunks(opened, lambda record: columns.row(record, begun_ms))
+            await run.take(opened, chunks, self.rows)
 
     async def rows(self, rows: Sequence[RefusalRow]) -> Outcomes:
         plan, kind = self._plan, KIND_OF_CHANNEL[self._plan.channel]
@@ -100,33 +123,49 @@ def _options(plan: RefusalImport, scope: Scope) -> list[str]:
     """What makes two imports of one file the same import."""
     columns = (plan.column or "", plan.time_column or "", "replace" if plan.replace_registry else "")
     hashes = () if plan.hashes is None else (plan.hashes.name,)
+    sheet = () if plan.sheet is None else ("sheet", plan.sheet)
     parts = (scope.purpose, scope.purpose_class, scope.channel, scope.data_use)
-    return [plan.channel, plan.reason, plan.source, *columns, *(part or "" for part in parts), *hashes]
+    return [plan.channel, plan.reason, plan.source, *columns, *(part or "" for part in parts), *hashes, *sheet]
+
+
+def _sha256_of_all(sources: Sequence[Source]) -> str:
+    """What stands for several lists, in whatever order they were named."""
+    return hashlib.sha256("".join(sorted(opened.sha256 for opened in sources)).encode()).hexdigest()
 
 
 def _require_whole(plan: RefusalImport, report: ImportReport, listed: Set[bytes]) -> None:
-    if report.invalid_file is not None:
+    if report.invalid_files:
+        files = ", ".join(path.name for path in report.invalid_files)
         raise ActRefused(
             f"{plan.path}: a registry is replaced only by a whole list, and {report.invalid} of {report.read} rows are"
-            f" invalid (see {report.invalid_file.name}); what the list adds is on record, and nothing was lifted"
+            f" invalid (see {files}); what the list adds is on record, and nothing was lifted"
         )
     if not listed:
         raise ActRefused(f"{plan.path}: a registry is replaced only by a list that names somebody; nothing was lifted")
 
 
-async def _import(
-    opened: OpenList, chunks: Iterator[Chunk[Content]], store_rows: StoreRows[Content], progress: ProgressReport
-) -> ImportReport:
-    report = ImportReport()
-    with InvalidRows(opened) as invalid:
-        for chunk in chunks:
-            outcomes = await store_rows(chunk.content)
-            counted = Counter(outcome for outcome in outcomes if isinstance(outcome, RowOutcome))
-            report.read += chunk.count
-            report.outcomes += counted
-            if counted.total() < chunk.count:
-                for place, fault in sorted(chunk.all_faults(outcomes).items()):
-                    invalid.add(chunk.record(place), fault)
-            progress(chunk.bytes_read, opened.size)
-    report.invalid, report.faults, report.invalid_file = invalid.count, invalid.faults, invalid.path
-    return report
+class _Run:
+    """Takes lists to the store one after the other, and reports on all of them."""
+
+    def __init__(self, sources: Sequence[Source], progress: ProgressReport) -> None:
+        self.report = ImportReport()
+        self._progress = progress
+        self._bytes_total = sum(opened.size for opened in sources)
+        self._bytes_before = 0
+
+    async def take(self, opened: Source, chunks: Iterator[Chunk[Content]], store_rows: StoreRows[Content]) -> None:
+        report = self.report
+        with InvalidRows(opened) as invalid:
+            for chunk in chunks:
+                outcomes = await store_rows(chunk.content)
+                counted = Counter(outcome for outcome in outcomes if isinstance(outcome, RowOutcome))
+                report.read += chunk.count
+                report.outcomes += counted
+                if counted.total() < chunk.count:
+                    for place, fault in sorted(chunk.all_faults(outcomes).items()):
+                        invalid.add(chunk.record(place), fault)
+                self._progress(self._bytes_before + chunk.bytes_read, self._bytes_total)
+        self._bytes_before += opened.size
+        report.invalid += invalid.count
+        report.faults = [*report.faults, *invalid.faults][:FAULTS_TOLD_MAX]
+        report.invalid_files += [] if invalid.path is None else [invalid.path]

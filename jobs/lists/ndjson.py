@@ -65,6 +65,14 @@ class JsonBatch:
         name = column.heading or ""
         return [line.cell(name) for line in self.lines]
 
+    def shown(self, column: Column) -> Sequence[str]:
+        """A column of anything but addresses, which may hold dates and times; in JSON they are text."""
+        return self.cells(column)
+
+    def line_numbers(self, _: int) -> Sequence[int]:
+        """Where each row stands in the list."""
+        return [line.line for line in self.lines]
+
     def ended(self) -> JsonBatch:
         *others, last = self.lines
         return self if last.terminator else JsonBatch([*others, last._replace(terminator="\n")])
@@ -88,6 +96,23 @@ class NdjsonList:
     @property
     def suffix(self) -> str:
         return self.content.suffix if self.content.spool is None else f".ndjson{self.content.suffix}"
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all columns."""
+        return self.keys
+
+    @property
+    def width(self) -> int:
+        return len(self.keys)
+
+    @property
+    def first_row(self) -> int:
+        return 1
+
+    def column(self, option: str, named: str) -> Column:
+        """Any column by name or number; `option` is what the caller named it with, for the error."""
+        return named_column(self.name, 1, option, named, self.keys, self.width)
 
     def batches(self) -> Iterator[JsonBatch]:
         digest = hashlib.sha256()
@@ -274,7 +299,10 @@ SEPARATION = {mark: re.compile(rf"[ \t\r\n]*{re.escape(mark)}?[ \t\r\n]*") for m
 def _found(name: str, keys: Sequence[str], sample: Sequence[JsonLine], sought: Sought) -> Found:
     header = RawRecord(1, "", tuple(keys), "")
     rows = [RawRecord(line.line, "", tuple(map(line.cell, keys)), "") for line in sample]
-    finders = [ColumnFinder(name, column.channel, sought.country, header, rows, True) for column in sought.addresses]
+    finders = [
+        ColumnFinder(name, column.channel, sought.country, header, rows, True, column.hash_digits)
+        for column in sought.addresses
+    ]
     addresses = [
         finder.address_column(column.named)[0] for finder, column in zip(finders, sought.addresses, strict=True)
     ]

@@ -46,6 +46,14 @@ class ParquetBatch:
     def cells(self, column: Column) -> Sequence[str]:
         return texts_of(self.rows.column(column.index), self.name, column)
 
+    def shown(self, column: Column) -> Sequence[str]:
+        """A column of anything but addresses, which may hold dates and times: those as text, in UTC if they say so."""
+        return _shown(self.rows.column(column.index), self.name, column)
+
+    def line_numbers(self, first: int) -> Sequence[int]:
+        """Where each row stands in the list, of which the first of these is in that place."""
+        return range(first, first + len(self))
+
     def ended(self) -> ParquetBatch:
         return self
 
@@ -84,6 +92,24 @@ class ParquetList:
     @property
     def suffix(self) -> str:
         return self.content.suffix or PARQUET_SUFFIX
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all columns."""
+        names: Sequence[str] = self.schema.names
+        return names
+
+    @property
+    def width(self) -> int:
+        return len(self.schema)
+
+    @property
+    def first_row(self) -> int:
+        return 1
+
+    def column(self, option: str, named: str) -> Column:
+        """Any column by name or number; `option` is what the caller named it with, for the error."""
+        return named_column(self.name, 1, option, named, self.names, self.width)
 
     def batches(self) -> Iterator[ParquetBatch]:
         read = 0
@@ -271,6 +297,19 @@ def texts_of(values: pa.Array, name: str, column: Column) -> Sequence[str]:
     raise list_fault(name, 1, f"column {column.number}", f"holds {values.type}, which is neither text nor numbers")
 
 
+def _shown(values: pa.Array, name: str, column: Column) -> Sequence[str]:
+    """The same of a column that may also hold dates and times."""
+    import pyarrow as pa
+
+    if pa.types.is_date(values.type):
+        return _decoded(values.cast(pa.string()).fill_null(""))
+    if not pa.types.is_timestamp(values.type):
+        return texts_of(values, name, column)
+    in_utc = values.cast(pa.timestamp("ms", values.type.tz), safe=False).cast(pa.timestamp("ms"))
+    zone = "" if values.type.tz is None else "Z"
+    return [text and text + zone for text in _decoded(in_utc.cast(pa.string()).fill_null(""))]
+
+
 def _decoded(values: pa.Array) -> list[str]:
     """Texts; an odd byte, which nothing keeps out of a file, is a lone surrogate, as in lists of text (PEP 383)."""
     import pyarrow as pa
@@ -287,7 +326,10 @@ def _found(name: str, schema: pa.Schema, sample: pa.RecordBatch | None, sought: 
     """The columns sought; one that is named by number is where a name does not say so."""
     header = RawRecord(1, "", tuple(schema.names), "")
     rows = [] if sample is None else _sample_records(sample, name)
-    finders = [ColumnFinder(name, column.channel, sought.country, header, rows, True) for column in sought.addresses]
+    finders = [
+        ColumnFinder(name, column.channel, sought.country, header, rows, True, column.hash_digits)
+        for column in sought.addresses
+    ]
     addresses = [
         finder.address_column(column.named)[0] for finder, column in zip(finders, sought.addresses, strict=True)
     ]

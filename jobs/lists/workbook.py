@@ -64,6 +64,14 @@ class SheetBatch:
     def cells(self, column: Column) -> Sequence[str]:
         return [text_of(row[column.index]) for row in self.rows]
 
+    def shown(self, column: Column) -> Sequence[str]:
+        """A column of anything but addresses, which may hold dates and times."""
+        return self.cells(column)
+
+    def line_numbers(self, first: int) -> Sequence[int]:
+        """Where each row stands in the sheet, of which the first of these is in that place."""
+        return range(first, first + len(self))
+
     def ended(self) -> SheetBatch:
         return self
 
@@ -89,6 +97,16 @@ class WorkbookList:
     @property
     def suffix(self) -> str:
         return self.content.suffix or WORKBOOK_SUFFIX
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all columns; none of a sheet without a header."""
+        return self.headings() or ()
+
+    @property
+    def first_row(self) -> int:
+        """The number of the first row with a contact, as Excel counts."""
+        return 1 if self.header is None else self.header_at + 2
 
     def batches(self) -> Iterator[SheetBatch]:
         rows = _rows(self.sheet)
@@ -210,7 +228,10 @@ def open_workbook(content: Content, sought: Sought) -> WorkbookList:
     if header_at is None:
         raise list_fault(content.name, 1, "list", "the sheet is empty")
     first, *sample = (_record(number, row) for number, row in enumerate(rows[header_at:], header_at + 1))
-    finders = [ColumnFinder(content.name, column.channel, sought.country, first, sample) for column in sought.addresses]
+    finders = [
+        ColumnFinder(content.name, column.channel, sought.country, first, sample, hash_digits=column.hash_digits)
+        for column in sought.addresses
+    ]
     chosen = [finder.address_column(column.named) for finder, column in zip(finders, sought.addresses, strict=True)]
     has_header = all(is_header for _, is_header in chosen)
     columns = tuple(column if has_header else Column(column.index) for column, _ in chosen)

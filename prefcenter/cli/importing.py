@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class HashKindType(click.Choice[Any]):
 class ImportOptions:
     """The options of the command, as click names them."""
 
-    file: Path
+    files: tuple[Path, ...]
     reason: RefusalReason | None
     source: str
     channel: Channel | None
@@ -55,6 +56,7 @@ class ImportOptions:
     purpose_class: PurposeClass | None
     data_use: str | None
     column: str | None
+    sheet: str | None
     time_column: str | None
     replace_registry: bool
     hashes: DigestKind | None
@@ -65,7 +67,7 @@ class ImportOptions:
 
 
 @click.command("import", short_help="Import FILE, a list of refusals or of consents.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("files", metavar="FILE", nargs=-1, required=True, type=click.Path(path_type=Path))
 @controller_option
 @reason_option(reason_help=f"Why they are refused: {', '.join(IMPORTED_REASONS)}.")
 @click.option("--source", required=True, metavar="SLUG", help="Who hands the list in, and attests it (OCC-20).")
@@ -76,6 +78,7 @@ class ImportOptions:
 @click.option(
     "--column", "--address-column", metavar="NAME", help="The column with the addresses, by heading or number."
 )
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook, if not the first.")
 @click.option("--time-column", metavar="NAME", help="The column that says when; else a refusal is as of this import.")
 @click.option("--replace-registry", is_flag=True, help="This is the registry's list in full: lift who is not on it.")
 @click.option(
@@ -91,14 +94,16 @@ class ImportOptions:
 @json_option
 @click.pass_obj
 def import_list(settings: Settings, /, controller: str, as_json: bool, **options: Any) -> None:
-    """Import FILE, a CSV or TSV list of refusals, or with --grant of consents.
+    """Import FILE, a list of refusals, or with --grant of consents.
 
     \b
     Example:
       prefcenter import bounces.csv --controller opencontact --reason bounced \\
           --source smtp-relay --column email
 
-    Refusals only tighten, and the same file again changes nothing. Invalid rows go to FILE.invalid.csv.
+    FILE is delimited text, NDJSON, Parquet or an Excel workbook; text may be packed with gzip or Zstandard. Several, or
+    a pattern, are imported one after the other; `-` is standard input. Refusals only tighten, and the same file again
+    changes nothing. Invalid rows go to FILE.invalid.csv, or a file of the list's own format.
     """
     chosen = ImportOptions(**options)
     plan = _grant_plan(chosen) if chosen.grant else _refusal_plan(chosen)
@@ -111,10 +116,12 @@ def import_list(settings: Settings, /, controller: str, as_json: bool, **options
 async def _run(settings: Settings, controller: str, plan: RefusalImport | GrantImport) -> ImportReport:
     async with open_services(settings) as services:
         found = await services.controller(controller)
+        standard_input = None if sys.stdin is None else sys.stdin.buffer
         with bytes_progress("import") as progress:
+            handed = (found.importing, found.policy.country, progress, standard_input)
             if isinstance(plan, GrantImport):
-                return await import_grants(plan, found.importing, found.policy.country, progress)
-            return await import_refusals(plan, found.importing, found.policy.country, progress)
+                return await import_grants(plan, *handed)
+            return await import_refusals(plan, *handed)
 
 
 def _refusal_plan(chosen: ImportOptions) -> RefusalImport:
@@ -126,7 +133,9 @@ def _refusal_plan(chosen: ImportOptions) -> RefusalImport:
         raise click.UsageError("--wording-column, --method-column and --expires-column go with --grant.")
     scoped_channel = None if chosen.data_use else chosen.channel
     return RefusalImport(
-        path=chosen.file,
+        path=chosen.files[0],
+        further=chosen.files[1:],
+        sheet=chosen.sheet,
         channel=chosen.channel or Channel.EMAIL,
         reason=chosen.reason,
         scope=Scope(chosen.purpose, chosen.purpose_class, scoped_channel, chosen.data_use),
@@ -147,7 +156,9 @@ def _grant_plan(chosen: ImportOptions) -> GrantImport:
         raise click.UsageError("--grant needs either --purpose or --data-use.")
     channel = chosen.channel or Channel.EMAIL
     return GrantImport(
-        path=chosen.file,
+        path=chosen.files[0],
+        further=chosen.files[1:],
+        sheet=chosen.sheet,
         channel=channel,
         cell=Cell(chosen.purpose, None if chosen.data_use else channel, chosen.data_use),
         source=check_slug(chosen.source, "source"),
@@ -171,6 +182,5 @@ def _report_text(report: ImportReport) -> str:
     lines = [f"read {report.read:,}  {counts}  invalid {report.invalid:,}"]
     if report.lifted is not None:
         lines.append(f"lifted {report.lifted:,} that the registry no longer names")
-    if report.invalid_file is not None:
-        lines.append(f"invalid rows: {without_addresses(str(report.invalid_file))}")
+    lines += [f"invalid rows: {without_addresses(str(path))}" for path in report.invalid_files]
     return "\n".join(lines)

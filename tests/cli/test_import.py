@@ -359,3 +359,36 @@ def test_what_a_killed_import_left_is_gone_after_the_next_one(prefcenter: Comman
     partial.write_text("somebody@acme.example\n", encoding="utf-8")
     assert counts(prefcenter, f"list.csv {MANUAL}")["invalid"] == 0
     assert [path.name for path in workplace.iterdir()] == ["list.csv"]
+
+
+def test_a_list_on_standard_input_is_imported_and_its_invalid_rows_are_kept(
+    prefcenter: CommandLine, workplace: Path
+) -> None:
+    content = b'{"email": "pat@acme.example"}\n{"email": "nobody"}\n'
+    ran = prefcenter.line(f"import - {MANUAL}", stdin=content)
+    assert (ran.code, ran.err) == (0, "-:2: address: is not an email address\n")
+    assert ran.out == "read 2  added 1  already 0  reversed 0  invalid 1\ninvalid rows: standard-input.invalid.ndjson\n"
+    kept = workplace / "standard-input.invalid.ndjson"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert json.loads(kept.read_bytes())["email"] == "nobody"
+    (workplace / "list.ndjson").write_bytes(content)
+    assert counts(prefcenter, f"list.ndjson {MANUAL}")["already"] == 1
+
+
+def test_a_pattern_names_lists_that_are_imported_one_after_the_other(prefcenter: CommandLine, workplace: Path) -> None:
+    write(workplace, "email\npat@acme.example\nnobody\n", "part-2.csv")
+    write(workplace, '{"address": "kim@acme.example"}\n{"address": "none"}\n', "part-1.ndjson")
+    ran = prefcenter.line(f"import 'part-*' {MANUAL}")
+    assert ran.out.splitlines() == [
+        "read 4  added 2  already 0  reversed 0  invalid 2",
+        "invalid rows: part-1.ndjson.invalid.ndjson",
+        "invalid rows: part-2.csv.invalid.csv",
+    ]
+    assert [line.split(" ")[0] for line in ran.err.splitlines()] == ["part-1.ndjson:2:", "part-2.csv:3:"]
+
+
+def test_a_pattern_that_names_nothing_and_standard_input_twice_are_errors(prefcenter: CommandLine) -> None:
+    for files, told in (("'none-*.csv'", "none-*.csv: names no file"), ("- -", "-: standard input can be read once")):
+        ran = prefcenter.line(f"import {files} {MANUAL}")
+        assert (ran.code, ran.out) == (2, "")
+        assert told in ran.err

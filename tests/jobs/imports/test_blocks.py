@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -89,7 +89,7 @@ def by_record(path: Path, time_column: str | None = None) -> list[Read]:
 def _rows(chunk: Chunk[Any], readable: list[tuple[str, int]]) -> Iterator[Read]:
     left = iter(readable)
     for place in range(chunk.count):
-        record: RawRecord = chunk.record(place)
+        record = cast(RawRecord, chunk.record(place))
         fault = chunk.faults.get(place)
         says, at_ms = next(left) if fault is None else (None, None)
         told = None if fault is None else str(fault)

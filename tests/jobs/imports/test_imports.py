@@ -180,16 +180,16 @@ def test_a_line_is_counted_in_the_file_and_not_in_rows(tmp_path: Path, importer:
 def test_a_list_without_a_header_gets_none_in_its_invalid_rows(tmp_path: Path, importer: RecordingImporter) -> None:
     path = a_list(tmp_path, "pat@acme.example;x\nbad@acme.example;y\n")
     report = imported(refusals(path), importer)
-    assert report.invalid_file is not None
-    assert report.invalid_file.read_text(encoding="utf-8") == "bad@acme.example;y;2;address: is not an email address\n"
+    (invalid_file,) = report.invalid_files
+    assert invalid_file.read_text(encoding="utf-8") == "bad@acme.example;y;2;address: is not an email address\n"
 
 
 def test_the_invalid_rows_keep_the_encoding_of_their_list(tmp_path: Path, importer: RecordingImporter) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes("email\tname\r\nbad@acme.example\tZoë\r\n".encode("utf-16"))
     report = imported(refusals(path), importer)
-    assert report.invalid_file is not None
-    heading, row = report.invalid_file.read_bytes().decode("utf-16").splitlines()
+    (invalid_file,) = report.invalid_files
+    heading, row = invalid_file.read_bytes().decode("utf-16").splitlines()
     assert heading == "\t".join(("email", "name", *ADDED_HEADINGS))
     assert row.startswith("bad@acme.example\tZoë\t2\t")
 
@@ -198,8 +198,8 @@ def test_every_invalid_row_is_kept_but_few_faults_are_told(tmp_path: Path, impor
     path = a_list(tmp_path, "email\n" + "bad@acme.example\n" * 50)
     report = imported(refusals(path), importer)
     assert (report.invalid, len(report.faults)) == (50, FAULTS_TOLD_MAX)
-    assert report.invalid_file is not None
-    assert len(report.invalid_file.read_bytes().splitlines()) == 51
+    (invalid_file,) = report.invalid_files
+    assert len(invalid_file.read_bytes().splitlines()) == 51
 
 
 def test_an_earlier_file_of_invalid_rows_is_replaced_and_made_private(

@@ -77,10 +77,10 @@ class CountingStore(SqliteStore):
         self.bulk_appends += bulk
 
 
-def importing_on(store: Store, keyring: Keyring) -> Importing:
+def importing_on(store: Store, keyring: Keyring, made: type[Importing] = Importing, now_ms: int = NOW) -> Importing:
     digester, cipher = Digester(keyring, CONTROLLER), FieldCipher(keyring, CONTROLLER)
-    recording = Recording(POLICY, digester, store, lambda: NOW, cipher)
-    return Importing(POLICY, digester, store, lambda: NOW, recording)
+    recording = Recording(POLICY, digester, store, lambda: now_ms, cipher)
+    return made(POLICY, digester, store, lambda: now_ms, recording)
 
 
 def write(path: Path, rows: Sequence[Sequence[str]], end: str = "\n") -> Path:
@@ -107,8 +107,8 @@ class Left:
 
 async def imported(path: Path, store: Store, keyring: Keyring) -> Left:
     report = await import_refusals(refusals(path), importing_on(store, keyring), "GB")
-    assert report.invalid_file is not None
-    return Left(report, report.invalid_file.read_bytes(), report.invalid_file.stat().st_mode & 0o777)
+    (invalid_file,) = report.invalid_files
+    return Left(report, invalid_file.read_bytes(), invalid_file.stat().st_mode & 0o777)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
