@@ -64,7 +64,7 @@ def _end_of_ascii(words: Halves, place: int) -> int:
 def _following(octets: Octets, place: int) -> int:
     """How many bytes the character at a place has after its first; 0 where there is none."""
     following, least, most = LEADING[octets[place]]
-    if place + following >= octets.size or not least <= octets[place + 1] <= most:
+    if following == 0 or place + following >= octets.size or not least <= octets[place + 1] <= most:
         return 0
     for offset in range(2, following + 1):
         if not 0x80 <= octets[place + offset] <= 0xBF:

@@ -7,7 +7,7 @@ messages were sent of a purpose with a cap, the decider is asked, as it is for e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,9 +38,8 @@ COMPILED_KINDS = frozenset({DigestKind.MAILBOX, DigestKind.DOMAIN, *HASH_KINDS})
 OTHER_SUBJECTS = frozenset({DigestKind.PHONE, DigestKind.POST, DigestKind.PUSH, DigestKind.CONTACT})
 """Kinds of records that no email address is looked up under."""
 
-
-REMEMBERED_CELLS, LONGEST_REMEMBERED = 1 << 14, 320
-"""Cells that the parsers had to read are often those of the blocks before; long ones are not addresses."""
+REMEMBERED_CELLS, LONGEST_REMEMBERED = 1 << 14, 512
+"""Cells that the parsers had to read are often those of the blocks before; long ones are few, and would take room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +225,16 @@ class FastDecider:
         texts = [cells.text(row) for row in first.tolist()]
         known = {text: codes for text in texts if (codes := self._remembered.get(text)) is not None}
         read = self._read_now([text for text in texts if text not in known])
-        if len(self._remembered) + len(read) > REMEMBERED_CELLS:
-            self._remembered = {}
-        self._remembered |= {text: codes for text, codes in read.items() if len(text) <= LONGEST_REMEMBERED}
+        self._remember({text: codes for text, codes in read.items() if len(text) <= LONGEST_REMEMBERED})
         known |= read
         return np.array([known[text] for text in texts], np.uint16)[like, stated]
+
+    def _remember(self, read: Mapping[str, Sequence[int]]) -> None:
+        """Keep outcomes for other blocks, in bounded memory; a thread that forgets takes nothing from the others."""
+        if len(self._remembered) + len(read) > REMEMBERED_CELLS:
+            self._remembered = {}
+        if len(read) <= REMEMBERED_CELLS:
+            self._remembered.update(read)
 
     def _read_now(self, texts: Sequence[str]) -> dict[str, Sequence[int]]:
         """The outcomes of each text, by what may be stated of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,13 @@ import pytest
 
 from jobs.lists.content import HeldStream
 from jobs.scrub import ScrubPlan, scrub
+from jobs.scrub.deciding import AskedColumn
 from jobs.scrub.fast.choice import FEWEST_OCTETS, octets_at_hand, pays
 from jobs.scrub.fast.engine import FastEngine
 from jobs.scrub.fast.explained import explained
 from prefcenter.domain.errors import InvalidList, PrefcenterError
 from prefcenter.domain.events import EVERYTHING
+from prefcenter.domain.terms import Channel
 from prefcenter.security.digests import Digester
 from tests.factories import NOW
 from tests.jobs.scrub.fast.two_engines import engines_of_home
@@ -106,6 +109,24 @@ def test_a_ledger_that_never_rests_makes_the_manifest_stale(tmp_path: Path, home
     looks = opting_out(home, [f"stranger{number}@acme.example" for number in range(20)])
     scrubbed_by(home, a_plan(tmp_path, class_column="kind"), MeddledDecisions(home, before_heads=looks))
     assert document(tmp_path)["stale"] is True
+
+
+def test_memory_does_not_grow_with_cells_that_hold_no_address(tmp_path: Path, home: SmallHome) -> None:
+    columns = engine_of(home, a_plan(tmp_path)).columns(NOW)
+
+    def ask(number: int) -> None:
+        text = f"{number} " + "x" * 100_000
+        asyncio.run(columns.of(AskedColumn(Channel.EMAIL, [text], [None], [None])))
+
+    ask(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 30):
+            ask(number)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 1_000_000
 
 
 def test_outputs_that_have_no_place_leave_nothing_behind(tmp_path: Path, home: SmallHome) -> None:

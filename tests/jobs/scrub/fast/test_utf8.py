@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.scrub.fast.utf8 import is_utf8
+from jobs.scrub.fast.utf8 import _following, is_utf8
 
 EDGES = [
     0x00,
@@ -67,3 +68,10 @@ def test_a_character_that_is_cut_off_is_none() -> None:
     assert judged(b"a" * 63 + "é".encode())
     assert not judged(b"a" * 63 + "é".encode()[:1])
     assert not judged("😀".encode()[:3])
+
+
+def test_no_byte_behind_the_text_is_looked_at() -> None:
+    """Compiled code does not check its indexes: behind memory of the system's there may be none at all."""
+    for start in range(256):
+        at_the_end = np.array([start], np.uint8)
+        assert cast(Any, _following).py_func(at_the_end, 0) == 0, start
