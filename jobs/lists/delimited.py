@@ -29,7 +29,10 @@ class DelimitedBatch:
         return len(self.records)
 
     def cells(self, column: Column) -> Sequence[str | None]:
+        """The cells of whole rows; of an output with few rows, what most of them have may be too few for a column."""
         width, index = self.width, column.index
+        if index >= width:
+            return [None] * len(self.records)
         return [record.cells[index] if len(record.cells) == width else None for record in self.records]
 
     def ended(self) -> DelimitedBatch:

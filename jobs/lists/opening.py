@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,6 +20,7 @@ from jobs.lists.faults import changed, list_fault
 from jobs.lists.packed import PackedFile
 from jobs.lists.records import MAX_RECORD_BYTES, RawRecord, RecordReader
 from prefcenter.domain.address.blanks import stripped
+from prefcenter.domain.errors import InvalidList
 from prefcenter.domain.terms import Channel
 
 SAMPLE_RECORDS = 500
@@ -218,23 +220,40 @@ def open_list(
 def open_text(content: Content, sought: Sought, *, presume: bool = False) -> OpenList:
     """Open delimited text, whose encoding, dialect and header are told by looking at it.
 
-    With `presume` a look at the beginning is enough where that is UTF-8.
+    With `presume` a look at the beginning is enough where that is UTF-8 and a list can be told by it.
     """
     try:
-        source = _glanced(content) if presume else None
-        source = source or _Source(content, survey(content, content.name))
-        dialect = _dialect(source)
-        sample = list(islice(source.records(dialect, len), SAMPLE_RECORDS))
+        glanced = _glanced(content) if presume else None
+        if glanced is not None:
+            with suppress(InvalidList):
+                # What is asked about reaches beyond the glance, where the list may be in another encoding after all.
+                return _told(glanced, sought)
+        return _told(_Source(content, survey(content, content.name)), sought)
     except OSError as error:
         raise unreadable(content.name, error) from None
+
+
+def _told(source: _Source, sought: Sought) -> OpenList:
+    dialect = _dialect(source)
+    sample = list(islice(source.records(dialect, len), SAMPLE_RECORDS))
     if not sample:
         raise list_fault(source.name, 1, "list", "the list is empty")
     before = _blank_records_at_the_top(sample)
     first, rows = sample[before], sample[before + 1 :]
     columns, has_header = _address_columns(source.name, first, rows, sought)
     opened = _opened(source, dialect, sample, Found(columns, None, None), before if has_header else None)
+    _require_in_rows(opened, columns, first.line)
     opened.found = opened.with_others(sought)
     return opened
+
+
+def _require_in_rows(opened: OpenList, columns: Sequence[Column], line: int) -> None:
+    """Raise InvalidList where rows that count as whole are too short to have an address at all."""
+    for column in columns:
+        if column.index >= opened.width:
+            cells = "one cell" if opened.width == 1 else f"{opened.width} cells"
+            message = f"column {column.number} would hold the addresses, but a whole row has {cells}"
+            raise list_fault(opened.name, line, "header", message)
 
 
 def _glanced(content: Content) -> _Source | None:

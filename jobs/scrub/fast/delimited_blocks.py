@@ -82,6 +82,8 @@ class DelimitedBlocks:
     def of(self, columns: Sequence[int]) -> Iterator[DelimitedBlock]:
         """Blocks with the cells of these columns. Raises HandedBack for a record that the lists' reader refuses."""
         contacts, above = self.contacts, self.contacts.octets_before_rows
+        if contacts.is_presumed and not is_utf8(np.frombuffer(above, np.uint8)):
+            raise Misjudged
         for block in TextSource(contacts.content, contacts.require_same).blocks(self.octets_a_block):
             block.used = _size_of_start(block.octets, above, contacts.name)
             above = above[block.used :]

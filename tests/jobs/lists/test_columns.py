@@ -160,6 +160,12 @@ def test_a_list_without_a_header_takes_numbers_only(tmp_path: Path) -> None:
     assert told == "list.csv:1: header: the list has no header, so --address-column takes a number from 1 to 2"
 
 
+@pytest.mark.parametrize(("text", "named"), [("x,p@acme.example\n1\n2\n", None), ("p@acme.example,x\n1\n2\n", "2")])
+def test_a_column_that_whole_rows_do_not_have_holds_no_addresses(tmp_path: Path, text: str, named: str | None) -> None:
+    told = fault(tmp_path, text, named=named)
+    assert told == "list.csv:1: header: column 2 would hold the addresses, but a whole row has one cell"
+
+
 def test_a_blank_record_is_no_header(tmp_path: Path) -> None:
     assert opened(tmp_path, "\n\n", named="1").header is None
 

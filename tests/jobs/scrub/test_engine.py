@@ -46,6 +46,12 @@ def test_every_row_goes_to_one_file_with_its_reason(tmp_path: Path, home: SmallH
     assert left_in(tmp_path / "out") == ["kept.csv", "manifest.json", "rejected.csv", "report.html", "suppressed.csv"]
 
 
+def test_rejected_rows_may_all_be_shorter_than_where_the_addresses_stand(tmp_path: Path, home: SmallHome) -> None:
+    rows = b"1,Pat,x,pat@acme.example\n2,Kim,y,kim@acme.example\n"
+    home.scrub(a_plan(tmp_path, rows + b"\n", address_column="4"))
+    assert output(tmp_path, "rejected.csv") == b",ragged_row,\n"
+
+
 def test_the_manifest_says_what_was_read_decided_and_written(tmp_path: Path, home: SmallHome) -> None:
     home.opt_out("kim@acme.example")
     manifest = home.scrub(a_plan(tmp_path, class_column="kind", audience="client"))

@@ -15,6 +15,7 @@ from jobs.lists.content import file_content
 from jobs.lists.encoding import GLANCE_BYTES
 from jobs.lists.opening import open_text
 from jobs.scrub import ScrubPlan, scrub
+from jobs.scrub.engine import Progress
 from prefcenter.domain.errors import InvalidList
 from prefcenter.domain.events import EVERYTHING
 from tests.factories import NOW
@@ -61,6 +62,24 @@ def test_the_rest_of_a_list_is_read_as_a_look_at_all_of_it_tells(
     assert (reference.document["run"]["engine"], fast.document["run"]["engine"]) == ("reference", "fast")
     assert fast.document["list"]["encoding"] == encoding
     assert fast.document["reasons"]["suppressed"].get("opted_out", 0) == opted_out
+
+
+BLANK_BEGINNING = (b" " * 999_999 + b"\n") * (1 + GLANCE_BYTES // 1_000_000)
+"""Lines without anything in them, which may stand above a header, and are longer than a glance."""
+
+
+@pytest.mark.parametrize("named", ["2", "Übersicht"])
+def test_a_header_behind_the_glance_can_be_in_another_encoding(tmp_path: Path, both: TwoEngines, named: str) -> None:
+    content = BLANK_BEGINNING + "id,Übersicht\n1,zoë@acme.example\n".encode("cp1252")
+    _, fast = both.manifests(a_plan(tmp_path, content, address_column=named), tmp_path)
+    assert fast.document["list"]["encoding"] == "cp1252"
+    assert fast.document["run"]["engine"] == "fast"
+
+
+def test_a_header_in_another_encoding_is_noticed_though_all_rows_are_ascii(tmp_path: Path, both: TwoEngines) -> None:
+    content = BLANK_BEGINNING + "id,email,Straße\n1,pat@acme.example,\n".encode("cp1252")
+    _, fast = both.manifests(a_plan(tmp_path, content, address_column="email"), tmp_path)
+    assert fast.document["list"]["encoding"] == "cp1252"
 
 
 def given(both: TwoEngines, home: SmallHome, plan: ScrubPlan, content: bytes) -> None:
@@ -114,6 +133,10 @@ def replaced_by_one_as_old(path: Path) -> None:
     other.replace(path)
 
 
+def removed(path: Path) -> None:
+    path.unlink()
+
+
 def with_another_header(path: Path) -> None:
     """In the same file, which is as large and as old as it was."""
     status = path.stat()
@@ -138,6 +161,30 @@ def test_a_list_that_changes_after_the_glance_is_refused(
     with pytest.raises(InvalidList, match=r"list\.csv:1: list: changed while it was being read$"):
         asyncio.run(scrub(plan, meddled, home.sealer, lambda: NOW, engine=engine))
     assert left_in(tmp_path) in (["list.csv"], ["cache", "list.csv"])
+
+
+class WatchedChange:
+    """Changes a list when the first progress of a scrub is told, while the file is open."""
+
+    def __init__(self, path: Path, change: Callable[[Path], None]) -> None:
+        self._path, self._changes = path, [change]
+
+    def __call__(self, _: Progress) -> None:
+        if self._changes:
+            self._changes.pop()(self._path)
+
+
+@pytest.mark.parametrize("change", [appended, overwritten, replaced_by_one_as_old, removed])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_list_that_changes_while_it_is_read_is_refused(
+    tmp_path: Path, home: SmallHome, change: Callable[[Path], None], dry_run: bool
+) -> None:
+    plan = a_plan(tmp_path, BEGINNING * 3, address_column="email", dry_run=dry_run)
+    engine = replace(engines_of_home(home, tmp_path / "cache").fast(plan), block_octets_max=1 << 18)
+    watched = WatchedChange(plan.path, change)
+    with pytest.raises(InvalidList, match=r"list\.csv:1: list: changed while it was being read$"):
+        asyncio.run(scrub(plan, home.decisions, home.sealer, lambda: NOW, watched, engine))
+    assert [name for name in left_in(tmp_path) if name.startswith(".") or name == "out"] == []
 
 
 def test_a_list_that_changes_between_two_runs_is_refused(tmp_path: Path) -> None:
