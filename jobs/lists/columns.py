@@ -18,6 +18,7 @@ from prefcenter.domain.address.blanks import stripped
 from prefcenter.domain.errors import InvalidAddress, InvalidList
 from prefcenter.domain.terms import KIND_OF_CHANNEL, AddressKind, Channel
 
+ADDRESS_COLUMN_OPTION = "--address-column"
 MOST_COLUMNS_NAMED = 20
 LONGEST_HEADING_SHOWN = 40
 EMAIL_IN_A_CELL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
@@ -70,7 +71,8 @@ class ColumnFinder:
     """Finds columns of one list. `first` is the record that may be the header; `sample` are records after it.
 
     `has_names`: the format itself names its columns, so `first` holds their names and never a contact. `hash_digits`:
-    what is sought are hashes of addresses, in hex of that many digits.
+    what is sought are hashes of addresses, in hex of that many digits. `option` is what a caller names the column with,
+    for errors.
     """
 
     name: str
@@ -80,6 +82,7 @@ class ColumnFinder:
     sample: Sequence[RawRecord]
     has_names: bool = False
     hash_digits: int | None = None
+    option: str = ADDRESS_COLUMN_OPTION
 
     @property
     def is_first_surely_data(self) -> bool:
@@ -98,8 +101,8 @@ class ColumnFinder:
         if named is None:
             column = self._detected(headings)
         else:
-            width = len(self.first.cells)
-            column = named_column(self.name, self.first.line, "--address-column", named, headings, width)
+            place = (self.name, self.first.line, self.option)
+            column = named_column(*place, named, headings, len(self.first.cells), has_names=self.has_names)
         cells = self.first.cells
         if self.has_names:
             return column, True
@@ -160,14 +163,28 @@ class ColumnFinder:
     def _undecided(self, candidates: Sequence[int], headings: Sequence[str] | None, kind: AddressKind) -> InvalidList:
         noun = NOUNS[kind] if self.hash_digits is None else f"hashes of {self.hash_digits} hex digits"
         if candidates:
-            message = f"{labels(candidates, headings)} could each hold the {noun}"
+            message = f"{labels(candidates, headings, has_names=self.has_names)} could each hold the {noun}"
         else:
-            message = f"no column holds {noun}; there are {labels(range(self._width), headings)}"
-        return list_fault(self.name, self.first.line, "header", f"{message}; choose one with --address-column")
+            verb = "is" if self._width == 1 else "are"
+            there = labels(range(self._width), headings, has_names=self.has_names)
+            message = f"no column holds {noun}; there {verb} {there}"
+        return list_fault(self.name, self.first.line, "header", f"{message}; choose one with {self.option}")
 
 
-def named_column(name: str, line: int, option: str, named: str, headings: Sequence[str] | None, width: int) -> Column:
-    """The column that a caller names by its heading, or by its number from 1 where no heading says so."""
+def named_column(
+    name: str,
+    line: int,
+    option: str,
+    named: str,
+    headings: Sequence[str] | None,
+    width: int,
+    *,
+    has_names: bool = False,
+) -> Column:
+    """The column that a caller names by its heading, or by its number from 1 where no heading says so.
+
+    `has_names`: the format names its columns, so that an error may show what they are called.
+    """
     for same in (_exactly, _loosely):
         found = [index for index, heading in enumerate(headings or ()) if same(heading, named)]
         if len(found) > 1:
@@ -180,7 +197,7 @@ def named_column(name: str, line: int, option: str, named: str, headings: Sequen
     if headings is None:
         message = f"the list has no header, so {option} takes a number from 1 to {width}"
     else:
-        message = f"{option} names none of {labels(range(len(headings)), headings)}"
+        message = f"{option} names none of {labels(range(len(headings)), headings, has_names=has_names)}"
     raise list_fault(name, line, "header", message)
 
 
@@ -192,9 +209,9 @@ def is_heading_of(heading: str, kind: AddressKind) -> bool:
     return HEADINGS[kind].search(folded) is not None
 
 
-def labels(indexes: Sequence[int], headings: Sequence[str] | None) -> str:
+def labels(indexes: Sequence[int], headings: Sequence[str] | None, *, has_names: bool = False) -> str:
     """Columns in words for an error: `column 2 ("Email") and column 5`."""
-    known = headings if headings is not None and any(map(_is_known_heading, headings)) else ()
+    known = headings if headings is not None and (has_names or any(map(_is_known_heading, headings))) else ()
     shown = [_label(index, known) for index in indexes[:MOST_COLUMNS_NAMED]]
     if len(indexes) > MOST_COLUMNS_NAMED:
         shown.append(f"{len(indexes) - MOST_COLUMNS_NAMED} more")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from jobs.lists.columns import Column
+from jobs.lists.columns import ADDRESS_COLUMN_OPTION, Column
 from prefcenter.domain.terms import Channel
 
 BATCH_ROWS = 1_000
@@ -17,12 +17,13 @@ BATCH_ROWS = 1_000
 class SoughtColumn:
     """A column of addresses for a channel; `named` by heading or number, None: the only one that can be meant.
 
-    `hash_digits`: it holds hashes of addresses, in hex of that many digits.
+    `hash_digits`: it holds hashes of addresses, in hex of that many digits. `option` is what it was named with.
     """
 
     channel: Channel
     named: str | None = None
     hash_digits: int | None = None
+    option: str = ADDRESS_COLUMN_OPTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,11 @@ class ContactList(Protocol):
         """Begin an output, whose rows get cells under these headings at their end."""
 
     def headings(self) -> Sequence[str] | None:
-        """The headings of all columns; None in a list without a header."""
+        """The headings that lists must have in common to be read as one; None in a list without a header."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What its columns are called, as far as its beginning tells; none in a list without a header."""
 
     def inputs(self) -> Sequence[Mapping[str, Any]]:
         """`name` and `sha256` of each file, as a manifest tells them."""

@@ -168,6 +168,8 @@ def list_content(path: Path, standard_input: OctetStream | None = None) -> Itera
 def file_content(path: Path) -> Content:
     """The content of a list in a file. Raises InvalidList for what cannot be read, and for what is no regular file."""
     name = str(path)
+    if path.is_dir():
+        raise InvalidList(f"{name}: is a directory; name the files in it, or a pattern such as 'DIR/*.csv'")
     if path.exists() and not path.is_file():
         raise InvalidList(f"{name}: is not a regular file, and a list is read more than once")
     try:

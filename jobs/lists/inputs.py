@@ -11,7 +11,7 @@ from typing import Any
 from jobs.lists.contacts import ContactList, Found, Sought
 from jobs.lists.content import STANDARD_INPUT, Content, OctetStream, list_content, unreadable
 from jobs.lists.faults import list_fault
-from jobs.lists.ndjson import NDJSON_FORMAT, is_ndjson, open_ndjson, reopen_ndjson
+from jobs.lists.ndjson import NDJSON_FORMAT, is_ndjson, open_ndjson, reopen_ndjson, require_no_other_json
 from jobs.lists.opening import TEXT_FORMAT, OpenList, open_text, reopen_text
 from jobs.lists.parquet import PARQUET_FORMAT, is_parquet, open_parquet, reopen_parquet
 from jobs.lists.several import SeveralLists, require_alike
@@ -93,6 +93,7 @@ def _opened(content: Content, sought: Sought, *, presume: bool) -> ContactList:
     for is_one, opener in OPENERS:
         if is_one(start):
             return opener(content, sought)
+    require_no_other_json(content.name, start)
     return open_text(content, sought, presume=presume)
 
 

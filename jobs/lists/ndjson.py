@@ -193,6 +193,10 @@ def text_of_value(value: Any) -> str:
     return "" if value is None else json.dumps(value)
 
 
+OTHER_JSON = re.compile(rb'\s*(\[\s*)?\{\s*"')
+"""How an array of objects begins, and an object that is not whole in its line; cells of a delimited text never do."""
+
+
 def is_ndjson(start: bytes) -> bool:
     """Whether a file that begins so holds an object in its first line; a text of delimited cells never does."""
     first = start.removeprefix(BYTE_ORDER_MARK).lstrip().partition(b"\n")[0]
@@ -203,6 +207,13 @@ def is_ndjson(start: bytes) -> bool:
     except ValueError:
         # A first line that is longer than the beginning at hand: no list of cells begins with a brace and a name.
         return b"\n" not in start and first[1:].lstrip().startswith(b'"')
+
+
+def require_no_other_json(name: str, start: bytes) -> None:
+    """Raise InvalidList for JSON that is not an object a line: read as cells, it would have no column that fits."""
+    if OTHER_JSON.match(start.removeprefix(BYTE_ORDER_MARK)):
+        message = "is JSON, but its first line is no object; NDJSON has an object a line, as `jq -c '.[]'` writes it"
+        raise list_fault(name, 1, "list", message)
 
 
 def open_ndjson(content: Content, sought: Sought) -> NdjsonList:
@@ -300,14 +311,17 @@ def _found(name: str, keys: Sequence[str], sample: Sequence[JsonLine], sought: S
     header = RawRecord(1, "", tuple(keys), "")
     rows = [RawRecord(line.line, "", tuple(map(line.cell, keys)), "") for line in sample]
     finders = [
-        ColumnFinder(name, column.channel, sought.country, header, rows, True, column.hash_digits)
+        ColumnFinder(name, column.channel, sought.country, header, rows, True, column.hash_digits, column.option)
         for column in sought.addresses
     ]
     addresses = [
         finder.address_column(column.named)[0] for finder, column in zip(finders, sought.addresses, strict=True)
     ]
     named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
-    others = (None if key is None else named_column(name, 1, option, key, keys, len(keys)) for option, key in named)
+    others = (
+        None if key is None else named_column(name, 1, option, key, keys, len(keys), has_names=True)
+        for option, key in named
+    )
     return Found(tuple(addresses), *others).with_headings(keys)
 
 

@@ -173,6 +173,10 @@ class OpenList:
     def headings(self) -> Sequence[str] | None:
         return None if self.header is None else self.header.cells
 
+    @property
+    def names(self) -> Sequence[str]:
+        return self.headings() or ()
+
     def inputs(self) -> Sequence[Mapping[str, Any]]:
         sha256 = self.sha256 if self.content.is_plain_file else self.content.file_sha256
         return [{"name": self.path.name, "sha256": sha256}]
@@ -294,7 +298,7 @@ def _address_columns(
 ) -> tuple[tuple[Column, ...], bool]:
     """The columns of addresses, and whether the first record is a header: for none of them it may be a contact."""
     finders = [
-        ColumnFinder(name, column.channel, sought.country, first, rows, hash_digits=column.hash_digits)
+        ColumnFinder(name, column.channel, sought.country, first, rows, False, column.hash_digits, column.option)
         for column in sought.addresses
     ]
     found = [finder.address_column(column.named) for finder, column in zip(finders, sought.addresses, strict=True)]

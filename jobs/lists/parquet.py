@@ -123,9 +123,6 @@ class ParquetList:
         self.bytes_read = self.size
 
     def sink(self, file: OutputFile, added: Sequence[str]) -> ParquetSink:
-        taken = set(added) & set(self.schema.names)
-        if taken:
-            raise list_fault(self.name, 1, "header", f"has a column {min(taken)} already; drop it first")
         blankable = () if len(self.found.addresses) == 1 else self.found.addresses
         group_rows = self._rows_within(ROW_GROUP_ROWS, ROW_GROUP_BYTES)
         return ParquetSink(file, self.schema, self.compression, added, blankable, group_rows)
@@ -327,7 +324,7 @@ def _found(name: str, schema: pa.Schema, sample: pa.RecordBatch | None, sought: 
     header = RawRecord(1, "", tuple(schema.names), "")
     rows = [] if sample is None else _sample_records(sample, name)
     finders = [
-        ColumnFinder(name, column.channel, sought.country, header, rows, True, column.hash_digits)
+        ColumnFinder(name, column.channel, sought.country, header, rows, True, column.hash_digits, column.option)
         for column in sought.addresses
     ]
     addresses = [
@@ -335,7 +332,8 @@ def _found(name: str, schema: pa.Schema, sample: pa.RecordBatch | None, sought: 
     ]
     named = [("--class-column", sought.class_column), ("--audience-column", sought.audience_column)]
     others = (
-        None if key is None else named_column(name, 1, option, key, schema.names, len(schema)) for option, key in named
+        None if key is None else named_column(name, 1, option, key, schema.names, len(schema), has_names=True)
+        for option, key in named
     )
     return Found(tuple(addresses), *others)
 

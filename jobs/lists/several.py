@@ -48,6 +48,10 @@ class SeveralLists:
     def headings(self) -> Sequence[str] | None:
         return self.lists[0].headings()
 
+    @property
+    def names(self) -> Sequence[str]:
+        return [name for contacts in self.lists for name in contacts.names]
+
     def inputs(self) -> Sequence[Mapping[str, Any]]:
         return [entry for contacts in self.lists for entry in contacts.inputs()]
 

@@ -30,6 +30,7 @@ WORKBOOK_PART = "xl/workbook.xml"
 MAX_UNPACKED_BYTES = 4 << 30
 MAX_ROWS = 1_048_576
 SAMPLE_ROWS = 500
+MOST_SHEETS_NAMED = 20
 CREATED = datetime.datetime(1980, 1, 1, tzinfo=datetime.UTC)
 """What a workbook says of its making, so that the same list gives the same bytes."""
 
@@ -229,7 +230,9 @@ def open_workbook(content: Content, sought: Sought) -> WorkbookList:
         raise list_fault(content.name, 1, "list", "the sheet is empty")
     first, *sample = (_record(number, row) for number, row in enumerate(rows[header_at:], header_at + 1))
     finders = [
-        ColumnFinder(content.name, column.channel, sought.country, first, sample, hash_digits=column.hash_digits)
+        ColumnFinder(
+            content.name, column.channel, sought.country, first, sample, False, column.hash_digits, column.option
+        )
         for column in sought.addresses
     ]
     chosen = [finder.address_column(column.named) for finder, column in zip(finders, sought.addresses, strict=True)]
@@ -270,12 +273,19 @@ def _read_sheet(content: Content, named: str | None) -> tuple[CalamineSheet, str
             book = CalamineWorkbook.from_filelike(file)
             sheet = book.get_sheet_by_index(0) if named is None else book.get_sheet_by_name(named)
     except WorksheetNotFound:
-        raise list_fault(content.name, 1, "list", "has no sheet that --sheet names") from None
+        message = f"has no sheet that --sheet names; it has {_in_words(book.sheet_names)}"
+        raise list_fault(content.name, 1, "list", message) from None
     except (CalamineError, XmlError, ZipError):
         raise list_fault(content.name, 1, "list", "cannot be read as a workbook; was it cut off?") from None
     if _hashed(content)[0] != sha256:
         raise changed(content.name)
     return sheet, sha256, size
+
+
+def _in_words(sheets: Sequence[str]) -> str:
+    """Sheets by their names, but for those that could hold an address."""
+    shown = [f'"{name}"' for name in sheets[:MOST_SHEETS_NAMED] if "@" not in name and name.isprintable()]
+    return ", ".join([*shown, f"{len(sheets) - len(shown)} more"] if len(shown) < len(sheets) else shown)
 
 
 def _require_workbook(content: Content) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from jobs.lists import ContactList
 from jobs.lists.content import OctetStream
 from jobs.lists.inputs import open_lists, surveyed
+from jobs.scrub.columns import require_separate_columns
 from jobs.scrub.deciding import ColumnAnswers, Decider, OneByOne, RowDecider
 from jobs.scrub.described import manifest_document
 from jobs.scrub.employers import EmployerDomains, read_employer_domains
@@ -119,6 +120,7 @@ async def scrub(
     employers = None if plan.business_domains is None else read_employer_domains(plan.business_domains)
     presume = engine is not None and engine.presumes
     with open_lists(plan.paths, plan.sought(decider.policy.country), standard_input, presume=presume) as contacts:
+        require_separate_columns(plan, contacts)
         job = _Job(plan, decider, sealer, clock, progress, contacts, started_ms, employers, engine, stamps)
         return await _by_an_engine(job)
 

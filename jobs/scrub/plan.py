@@ -65,7 +65,13 @@ class ScrubPlan:
 
     def sought(self, country: str) -> Sought:
         """What to look for in the list."""
-        columns = tuple(SoughtColumn(choice.channel, choice.column) for choice in self.choices)
+        if self.addresses:
+            columns = tuple(
+                SoughtColumn(choice.channel, choice.column, option=f"--address {choice.channel}=COLUMN")
+                for choice in self.addresses
+            )
+        else:
+            columns = (SoughtColumn(self.channel, self.address_column),)
         return Sought(columns, country, self.class_column, self.audience_column, self.sheet)
 
 

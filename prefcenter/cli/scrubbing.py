@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from jobs.lists.content import HeldStream
+from jobs.lists.content import STANDARD_INPUT, HeldStream
 from jobs.scrub import AddressChoice, Manifest, ScrubPlan
 from jobs.scrub import scrub as run_scrub
 from jobs.scrub.fast.choice import FEWEST_MIB, MEMORY_MIB, EngineChoice
@@ -43,7 +43,7 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
 
 
 @click.command(short_help="Sort LIST into rows to keep, suppressed and rejected ones.")
-@click.argument("paths", metavar="LIST", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="LIST", nargs=-1, type=click.Path(path_type=Path))
 @controller_option
 @purpose_option(required=True)
 @channel_option()
@@ -89,7 +89,11 @@ class AddressChoiceType(click.ParamType[AddressChoice]):
     show_default=True,
     help="How much memory the fast engine may take.",
 )
-@click.option("--explain", is_flag=True, help="Print what each state of a record comes to, and read no list.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Print what each state of a record comes to, and read no list, which may be left out.",
+)
 @json_option
 @click.pass_obj
 def scrub(
@@ -114,6 +118,8 @@ def scrub(
     manifest.json and report.html. Send to `kept` only. Exit 1: the result is stale; scrub again. --links begin with
     PREFCENTER_BASE_URL.
     """
+    if not options["paths"] and not explain:
+        raise click.UsageError("Missing argument 'LIST'.")
     plan = _plan(**options)
     if plan.links:
         _require_base_url(settings)
@@ -131,7 +137,7 @@ def _plan(paths: tuple[Path, ...], channel: Channel | None, **options: Any) -> S
         raise click.UsageError("--address goes with neither --channel nor --address-column.")
     if channel is None and not addresses:
         raise click.UsageError("Missing option '--channel' (or '--address').")
-    first, *further = paths
+    first, *further = paths or (STANDARD_INPUT,)
     return ScrubPlan(path=first, further=tuple(further), channel=channel or addresses[0].channel, **options)
 
 

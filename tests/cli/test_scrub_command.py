@@ -78,7 +78,7 @@ def test_a_list_may_be_decided_as_of_another_time(prefcenter: CommandLine, liste
     ("line", "error"),
     [
         ("none.csv MARKETING --out out", "none.csv: No such file or directory\n"),
-        (". MARKETING --out out", ".: is not a regular file"),
+        (". MARKETING --out out", ".: is a directory; name the files in it"),
         ("list.csv MARKETING", "--out: name a directory for the outputs, or ask for a --dry-run\n"),
         ("list.csv MARKETING --out .", "--out: .: is not empty\n"),
         ("list.csv MARKETING --out list.csv", "--out: list.csv: is not a directory\n"),
@@ -164,3 +164,16 @@ def test_a_campaign_that_no_link_could_name_is_refused(
     ran = prefcenter(*shlex.split(f"scrub list.csv {MARKETING} {options} --out out"), environ=BASE_URL)
     assert (ran.code, ran.out, ran.err) == (2, "", error)
     assert [path.name for path in listed.iterdir()] == ["list.csv"]
+
+
+def test_the_plan_is_explained_without_a_list_once_for_each_channel(prefcenter: CommandLine, listed: Path) -> None:
+    before = sorted(listed.iterdir())
+    asked = "scrub --controller opencontact --purpose client-marketing"
+    ran = prefcenter.line(f"{asked} --address email=work --address email=home --address sms=mobile --explain")
+    assert (ran.code, ran.err) == (0, "")
+    heads = [line.rpartition(": ")[2] for line in ran.out.splitlines() if line.startswith("opencontact, policy ")]
+    assert heads == ["client-marketing by email", "client-marketing by sms"]
+    assert sorted(listed.iterdir()) == before
+    ran = prefcenter.line(f"{asked} --channel email --out out")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Missing argument 'LIST'.")

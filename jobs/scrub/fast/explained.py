@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jobs.scrub.fast.answers import Answers, Asked
@@ -20,17 +20,23 @@ NO_RECORD = "no record"
 async def explained(
     plan: ScrubPlan, policy: Policy, store: Store, sealer: Sealer, cache: Path | None, now_ms: int
 ) -> str:
-    """A line for each state of the store's snapshot and stated class. Raises InvalidInput as a scrub does."""
+    """A line for each channel, state of the store's snapshot and stated class. Raises InvalidInput as a scrub does."""
     require_offered(plan, policy)
     snapshot = await SnapshotKeeper(policy.controller, store, sealer, cache).current()
-    asked = Asked(plan.purpose, plan.channel, plan.audience, now_ms if plan.at_ms is None else plan.at_ms)
-    answers = Answers(policy, asked, snapshot)
-    head = f"{policy.controller}, policy {policy.version}: {plan.purpose} by {plan.channel}"
-    lines = [head, f"{len(snapshot.base):,} records, {len(snapshot.changes):,} of them or more changed since"]
+    at_ms = now_ms if plan.at_ms is None else plan.at_ms
+    counted = f"{len(snapshot.base):,} records, {len(snapshot.changes):,} of them or more changed since"
+    lines: list[str] = []
+    for channel in dict.fromkeys(choice.channel for choice in plan.choices):
+        head = f"{policy.controller}, policy {policy.version}: {plan.purpose} by {channel}"
+        answers = Answers(policy, Asked(plan.purpose, channel, plan.audience, at_ms), snapshot)
+        lines += [head, counted, *dict.fromkeys(_lines(answers))]
+    return "\n".join(lines)
+
+
+def _lines(answers: Answers) -> Iterator[str]:
     for states, stated, outcome in answers.explained():
         record = " and ".join(map(_in_words, states)) or NO_RECORD
-        lines.append(f"  {record}; stated {stated or 'nothing'}: {outcome}")
-    return "\n".join(lines)
+        yield f"  {record}; stated {stated or 'nothing'}: {outcome}"
 
 
 def _in_words(state: State) -> str:

@@ -52,9 +52,16 @@ def parse_domain(text: str) -> str:
         raise InvalidAddress("names no domain")
     if "@" in name:
         raise InvalidAddress("is an address and not a domain")
-    domain = ascii_domain_of(name)
+    domain = _readable(name)
     if is_free_mail(domain, RULES_VERSIONS[0]):
         raise InvalidAddress("is a free-mail domain, which unrelated people share")
     if registrable_domain(domain) is None:
         raise InvalidAddress("is a public suffix, which unrelated domains share")
     return domain
+
+
+def _readable(name: str) -> str:
+    try:
+        return ascii_domain_of(name)
+    except InvalidAddress:
+        raise InvalidAddress("is not a domain") from None

@@ -104,7 +104,7 @@ def test_one_of_two_columns_of_one_heading_is_chosen_by_number(tmp_path: Path) -
         ("name,city\n", SMS, 'no column holds phone numbers; there are column 1 ("name") and column 2 ("city")'),
         ("p@acme.example,k@acme.example\n", EMAIL, "column 1 and column 2 could each hold the email addresses"),
         ("Pat Doe,Leeds\nKim Roe,York\n", EMAIL, "no column holds email addresses; there are column 1 and column 2;"),
-        ("\n\n\n", EMAIL, "no column holds email addresses; there are column 1;"),
+        ("\n\n\n", EMAIL, "no column holds email addresses; there is column 1;"),
     ],
 )
 def test_a_column_that_cannot_be_told_is_an_error_with_the_candidates(

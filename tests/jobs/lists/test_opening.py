@@ -134,7 +134,7 @@ def test_a_missing_list_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_directory_is_no_list(tmp_path: Path) -> None:
-    with pytest.raises(InvalidList, match="is not a regular file"):
+    with pytest.raises(InvalidList, match="is a directory; name the files in it"):
         open_list(tmp_path, Channel.EMAIL, "GB")
 
 

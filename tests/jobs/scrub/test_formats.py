@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -21,7 +22,7 @@ from xlsxwriter import Workbook
 
 from jobs.lists.content import CHUNK_BYTES
 from jobs.lists.ndjson import is_ndjson
-from jobs.scrub import Progress, ScrubPlan, scrub
+from jobs.scrub import AddressChoice, Progress, ScrubPlan, scrub
 from prefcenter.domain.errors import InvalidInput, InvalidList
 from prefcenter.domain.events import EVERYTHING
 from prefcenter.domain.terms import Channel
@@ -267,6 +268,28 @@ def test_values_of_a_sheet_stay_what_and_where_they_are(tmp_path: Path, home: Sm
     assert manifest.document["list"]["sheet"] == "People"
 
 
+@pytest.mark.parametrize("suffix", [".ndjson", ".parquet"])
+def test_an_error_shows_the_names_that_a_format_gives_its_columns(tmp_path: Path, home: SmallHome, suffix: str) -> None:
+    """No row can be taken for the header there, so that even words which no list of headings knows may be shown."""
+    plan = a_plan(tmp_path, MAKERS[suffix]([{"zodiac": "x", "lucky": "y"}]), f"list{suffix}")
+    there = r'column 1 \("zodiac"\) and column 2 \("lucky"\)'
+    with pytest.raises(InvalidList, match=f"no column holds email addresses; there are {there}; choose one"):
+        home.scrub(plan)
+    with pytest.raises(InvalidList, match=f"--class-column names none of {there}"):
+        home.scrub(replace(plan, address_column="zodiac", class_column="kind"))
+    choices = (AddressChoice(Channel.EMAIL, "zodiac"), AddressChoice(Channel.SMS, "mobile"))
+    with pytest.raises(InvalidList, match=f"--address sms=COLUMN names none of {there}"):
+        home.scrub(replace(plan, addresses=choices))
+
+
+@pytest.mark.parametrize("start", [b"[", b"[\n  ", b"\xef\xbb\xbf\n", b" "])
+def test_json_that_is_not_an_object_a_line_is_told_as_such(tmp_path: Path, home: SmallHome, start: bytes) -> None:
+    content = start + b'{"email":\n"pat@acme.example"}\n'
+    with pytest.raises(InvalidList, match=r"list\.csv:1: list: is JSON, but its first line is no object; NDJSON has"):
+        home.scrub(a_plan(tmp_path, content))
+    assert left_in(tmp_path) == ["list.csv"]
+
+
 def test_text_that_looks_like_a_formula_stays_text(tmp_path: Path, home: SmallHome) -> None:
     home.scrub(a_plan(tmp_path, as_xlsx(ROWS), "list.xlsx", class_column="kind"))
     for name in EXPECTED:
@@ -279,7 +302,7 @@ def test_text_that_looks_like_a_formula_stays_text(tmp_path: Path, home: SmallHo
 @pytest.mark.parametrize(
     ("content", "changes", "message"),
     [
-        (a_workbook(), {"sheet": "Nobody"}, "has no sheet that --sheet names"),
+        (a_workbook(), {"sheet": "Nobody"}, 'has no sheet that --sheet names; it has "Read me", "People"'),
         (as_xlsx(ROWS)[:-20], {}, "cannot be read as a workbook"),
         (b"PK\x03\x04", {}, "cannot be read as a workbook"),
     ],

@@ -171,12 +171,6 @@ def test_a_parquet_file_without_rows_has_no_blocks(tmp_path: Path, both: TwoEngi
     assert scrubbed(both, tmp_path, as_bytes(table), "list.parquet")["read"] == 0
 
 
-def test_the_same_column_may_be_asked_for_two_channels(tmp_path: Path, both: TwoEngines) -> None:
-    addresses = (AddressChoice(Channel.SMS, "mobile"), AddressChoice(Channel.VOICE, "mobile"))
-    content = b"mobile,x\n" + b"".join(b"%s,1\n" % phone.encode() for phone in PHONES)
-    assert scrubbed(both, tmp_path, content, "list.csv", addresses=addresses)["kept"] > 0
-
-
 def test_classes_are_those_of_the_column_of_the_row_or_of_the_heading(tmp_path: Path, both: TwoEngines) -> None:
     addresses = (
         AddressChoice(Channel.EMAIL, "home_mail"),

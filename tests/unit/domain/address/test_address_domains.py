@@ -49,9 +49,9 @@ def test_a_domain_is_read_with_or_without_its_sign(text: str, domain: str) -> No
         ("@@acme.example", "an address"),
         ("", "no domain"),
         ("@", "no domain"),
-        ("acme", "not an email"),
-        ("*.acme.example", "not an email"),
-        ("https://acme.example", "not an email"),
+        ("acme", "is not a domain"),
+        ("*.acme.example", "is not a domain"),
+        ("https://acme.example", "is not a domain"),
         ("a." * 600 + "example", "too long"),
     ],
 )
