@@ -49,7 +49,7 @@ MIB = 1 << 20
 RESIDENT_MIB = 256
 """What interpreter, compiled code and libraries take, before the first block."""
 
-MIB_A_BLOCK_MIB = 9
+MIB_A_BLOCK_MIB = 14
 """How much memory a block takes at most while it is under way, for each of its own bytes."""
 
 MIB_A_LINKED_BLOCK_MIB = 30
