@@ -279,7 +279,7 @@ def test_a_closed_standard_input_is_an_error(prefcenter: CommandLine) -> None:
 
 
 def test_an_interrupted_import_says_so_and_leaves_no_partial_file(prefcenter: CommandLine, workplace: Path) -> None:
-    rows = "".join(f"p{number}@acme.example,x,y\n" if number % 7 else "bad,row\n" for number in range(60_000))
+    rows = "".join(f"p{number}@acme.example,x,y\n" if number % 7 else "bad,row\n" for number in range(600_000))
     (workplace / "list.csv").write_text("email,a,b\n" + rows, encoding="utf-8")
     line = "--controller opencontact --reason manual --source crm".split()
     importing = process(prefcenter, "import", str(workplace / "list.csv"), *line, stdout=subprocess.PIPE)
