@@ -282,7 +282,9 @@ def test_an_interrupted_import_says_so_and_leaves_no_partial_file(prefcenter: Co
     rows = "".join(f"p{number}@acme.example,x,y\n" if number % 7 else "bad,row\n" for number in range(600_000))
     (workplace / "list.csv").write_text("email,a,b\n" + rows, encoding="utf-8")
     line = "--controller opencontact --reason manual --source crm".split()
-    importing = process(prefcenter, "import", str(workplace / "list.csv"), *line, stdout=subprocess.PIPE)
+    importing = process(
+        prefcenter, "import", str(workplace / "list.csv"), *line, stdout=subprocess.PIPE, preexec_fn=_heed_interrupts
+    )
     _wait_for(workplace / ".list.csv.invalid.csv.partial")
     importing.send_signal(signal.SIGINT)
     out, err = importing.communicate()
@@ -290,6 +292,11 @@ def test_an_interrupted_import_says_so_and_leaves_no_partial_file(prefcenter: Co
     assert err.strip() == "interrupted; nothing more was done"
     assert [path.name for path in workplace.iterdir()] == ["list.csv"]
     assert prefcenter.line("audit verify").code == 0
+
+
+def _heed_interrupts() -> None:
+    """What runs in the background of a shell without job control ignores them, and so do its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _wait_for(path: Path) -> None:
