@@ -25,8 +25,8 @@ class Record(Protocol):
     def cells(self) -> tuple[str, ...]: ...
 
 
-class Source(Protocol):
-    """A list that was opened for an import. `bytes_read` grows up to `size` while records are read."""
+class Opened(Protocol):
+    """A list that was opened. `bytes_read` grows up to `size` while it is read."""
 
     @property
     def name(self) -> str: ...
@@ -47,11 +47,15 @@ class Source(Protocol):
     def width(self) -> int:
         """The number of cells that a row must have."""
 
-    @property
-    def address_column(self) -> Column: ...
-
     def column(self, option: str, named: str) -> Column:
         """Any column by heading or number; `option` is what the caller named it with, for the error."""
+
+
+class Source(Opened, Protocol):
+    """A list as an import reads it."""
+
+    @property
+    def address_column(self) -> Column: ...
 
     def records(self) -> Iterator[Record]:
         """The rows, from the first. Raises InvalidList where one cannot be read."""
@@ -65,26 +69,11 @@ class NumberedBatch(RowBatch, Protocol):
     def line_numbers(self, first: int) -> Sequence[int]: ...
 
 
-class NumberedList(Protocol):
+class NumberedList(Opened, Protocol):
     """A list whose rows come in such batches: all but delimited text."""
 
     @property
-    def name(self) -> str: ...
-
-    @property
-    def content(self) -> Content: ...
-
-    @property
     def suffix(self) -> str: ...
-
-    @property
-    def sha256(self) -> str: ...
-
-    @property
-    def size(self) -> int: ...
-
-    @property
-    def bytes_read(self) -> int: ...
 
     @property
     def found(self) -> Found: ...
@@ -93,12 +82,7 @@ class NumberedList(Protocol):
     def names(self) -> Sequence[str]: ...
 
     @property
-    def width(self) -> int: ...
-
-    @property
     def first_row(self) -> int: ...
-
-    def column(self, option: str, named: str) -> Column: ...
 
     def batches(self) -> Iterator[NumberedBatch]: ...
 
